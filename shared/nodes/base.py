@@ -1,0 +1,109 @@
+"""What a node type is: one file in this folder, one subclass of `NodeType`, found by scanning.
+
+A node never sees the database, the broker or another node: it gets a `Context` and its parameters (already
+evaluated and validated) and returns a `Done` or a `Wait`, or raises `NodeError`.
+"""
+
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.errors import NodeError
+
+__all__ = ["Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
+
+T = TypeVar("T")
+
+
+class Params(BaseModel):
+    """Base of every node's parameters: camelCase names as in the definition, unknown names refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step succeeded. `output` is any JSON value; `port` names the way out that was chosen, None for the plain one."""
+
+    output: Any = None
+    port: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The step sleeps in Postgres, holding no worker and no message, until a time or for a while (milliseconds).
+
+    It is then run again from the start with `ctx.resumed` true. Exactly one of the two is given.
+    """
+
+    until: datetime | None = None
+    for_ms: int | None = None
+
+
+class Context(Protocol):
+    """What a running step may know and do."""
+
+    execution_id: str
+    """`exec-…`"""
+    workflow_id: str
+    node_id: str
+    node_name: str
+    attempt: int
+    """1 for the first attempt."""
+    idempotency_key: str
+    """Stable over all attempts of this step: `execution:node:item`. Pass it on to other systems."""
+    resumed: bool
+    """True when this run follows a `Wait`."""
+    random: Random
+    """The step's own source of randomness (differs per attempt)."""
+    http: httpx2.AsyncClient
+    """The process's pooled client. It refuses private addresses unless a setting allows them."""
+
+    def log(self, level: str, message: str, **fields: Any) -> None:
+        """Add a line to the execution's log; `level` is debug, info, warning or error."""
+
+    def count_tokens(self, tokens: int) -> None:
+        """Add AI tokens used by this attempt."""
+
+    def count_api_call(self) -> None:
+        """Count one request sent to another system."""
+
+    async def in_thread(self, fn: Callable[[], T], on_cancel: Callable[[], None]) -> T:
+        """Run a blocking `fn` in a thread; on a cancel or a timeout `on_cancel` (e.g. close the socket) is called at once."""
+
+
+class NodeType:
+    """One node type. Subclasses set the class variables and implement `run`.
+
+    `inline` marks a node that never awaits and takes well under a millisecond: it runs without the event loop.
+    """
+
+    type: ClassVar[str]
+    label: ClassVar[str]
+    help: ClassVar[str]
+    icon: ClassVar[str] = "box"
+    category: ClassVar[str] = "action"  # trigger | action | logic | ai | data
+    pool: ClassVar[str] = "default"
+    inline: ClassVar[bool] = False
+    params: ClassVar[type[Params]]
+    example: ClassVar[dict[str, Any]]
+    """Parameters that run as they stand."""
+    error_codes: ClassVar[dict[str, str]] = {}
+    """Every code this node may raise, with a sentence."""
+    default_timeout_ms: ClassVar[int] = 300_000
+
+    def ports(self, params: dict[str, Any]) -> tuple[str, ...]:
+        """The named ways out, given the raw parameters of a definition; () for the one plain way."""
+        return ()
+
+    async def run(self, ctx: Context, params: Any) -> Done | Wait:
+        """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
+        raise NotImplementedError
+
+

@@ -1,0 +1,49 @@
+"""Every setting, read once from the environment. Nothing else in the project reads `os.environ` for settings."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of every process; `docs/operations.md` has the same table. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    database_url: str = Field("postgresql://localhost/flowversal", validation_alias="DATABASE_URL")
+    broker_url: str = Field("amqp://localhost:5672", validation_alias="BROKER_URL")
+    redis_url: str = Field("redis://localhost:6379/0", validation_alias="REDIS_URL")
+
+    data_dir: Path = Field(Path(".data"), validation_alias="FLOWVERSAL_DATA_DIR")
+    port: int = Field(8000, validation_alias="FLOWVERSAL_PORT", ge=1, le=65535)
+    host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_HOST")
+    workers: int = Field(2, validation_alias="FLOWVERSAL_WORKERS", ge=1, le=64)
+    worker_threads: int = Field(32, validation_alias="FLOWVERSAL_WORKER_THREADS", ge=1, le=256)
+    worker_pool: str = Field("default", validation_alias="FLOWVERSAL_WORKER_POOL")
+    metrics_port: int = Field(0, validation_alias="FLOWVERSAL_METRICS_PORT", ge=0, le=65535)
+    metrics_host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_METRICS_HOST")
+    log_level: str = Field("INFO", validation_alias="FLOWVERSAL_LOG_LEVEL")
+    log_format: str = Field("json", validation_alias="FLOWVERSAL_LOG_FORMAT", pattern="^(json|text)$")
+    cookie_secure: bool = Field(False, validation_alias="FLOWVERSAL_COOKIE_SECURE")
+
+    admin_email: str | None = Field(None, validation_alias="FLOWVERSAL_ADMIN_EMAIL")
+    admin_password: SecretStr | None = Field(None, validation_alias="FLOWVERSAL_ADMIN_PASSWORD")
+    admin_token: SecretStr | None = Field(None, validation_alias="FLOWVERSAL_ADMIN_TOKEN")
+
+    allow_private_networks: str = Field("", validation_alias="FLOWVERSAL_ALLOW_PRIVATE_NETWORKS")
+    """Comma-separated ranges, `10.0.0.0/8` or with a port `127.0.0.1/32:8000`, that nodes may reach although private."""
+
+    max_output_bytes: int = Field(4_000_000, validation_alias="FLOWVERSAL_MAX_OUTPUT_BYTES", ge=1_000)
+    max_request_bytes: int = Field(2_000_000, validation_alias="FLOWVERSAL_MAX_REQUEST_BYTES", ge=1_000)
+    lease_s: float = Field(15.0, validation_alias="FLOWVERSAL_LEASE_S", ge=1)
+    heartbeat_s: float = Field(5.0, validation_alias="FLOWVERSAL_HEARTBEAT_S", gt=0)
+    sweep_s: float = Field(1.0, validation_alias="FLOWVERSAL_SWEEP_S", gt=0)
+    republish_after_s: float = Field(5.0, validation_alias="FLOWVERSAL_REPUBLISH_AFTER_S", gt=0)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """This process's settings, read at the first call."""
+    return Settings()
