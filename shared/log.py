@@ -1,0 +1,89 @@
+"""Structured logs on standard error: one JSON object a line, or coloured text for people. Secrets are masked."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from shared.settings import Settings
+
+MASK = "***"
+
+_SECRET_NAME = re.compile(r"password|secret|token$|authorization|cookie|api_?key|credential", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+@")
+_NOISY = ("pika", "dramatiq", "urllib3", "httpx2", "httpcore2", "asyncio", "alembic")
+
+
+def configure(settings: Settings, service: str) -> None:
+    """Send every log line of this process, also those of libraries, to standard error in `settings.log_format`.
+
+    Each line carries `service`, `at` (ISO 8601, UTC), `level`, `logger`, and whatever was bound with
+    `structlog.contextvars.bind_contextvars` (`execution_id`, …). Calling it again replaces the former set-up.
+    """
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _add_service(service),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *before,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=_rendering(settings.log_format))
+    )
+    level = settings.log_level.upper()
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger: `log.info("step finished", execution_id=…, duration_ms=…)`. Modules may call it when imported."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def mask(text: str) -> str:
+    """`text` with the password of every URL in it replaced by `***`."""
+    return _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+
+
+def _rendering(log_format: str) -> list[Processor]:
+    last: list[Processor]
+    if log_format == "json":
+        last = [structlog.processors.format_exc_info, _mask_secrets, structlog.processors.JSONRenderer(default=str)]
+    else:
+        last = [_mask_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+
+
+def _add_service(service: str) -> Processor:
+    def add(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    return add
+
+
+def _mask_secrets(_logger: Any, _method: str, event: EventDict) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if _SECRET_NAME.search(key):
+            event[key] = MASK
+        elif isinstance(value, str):
+            event[key] = mask(value)
+    return event

@@ -1,0 +1,120 @@
+"""Every metric of Flowversal, each with its unit in its name and its labels; `docs/metrics.md` explains them.
+
+With `PROMETHEUS_MULTIPROC_DIR` set (by the supervisor, before the first import, to an empty folder of this service),
+the processes of a service share their numbers through that folder and any one of them can serve the sum.
+"""
+
+import os
+import threading
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app, multiprocess
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from shared.log import get_logger
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+EXECUTIONS_STARTED = Counter("flowversal_executions_started_total", "Executions accepted.", ["trigger"])
+EXECUTIONS_FINISHED = Counter("flowversal_executions_finished_total", "Executions that ended.", ["status"])
+STEP_DURATION = Histogram(
+    "flowversal_step_duration_seconds",
+    "Run time of one attempt of a step, claim to outcome.",
+    ["node_type"],
+    buckets=_SECONDS,
+)
+STEP_QUEUE_WAIT = Histogram(
+    "flowversal_step_queue_wait_seconds", "Time a step was ready before its claim.", ["node_type"], buckets=_SECONDS
+)
+QUEUE_DEPTH = Gauge(
+    "flowversal_queue_depth_messages",
+    "Messages that wait in a queue of the broker (clockwork only).",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
+OLDEST_READY = Gauge(
+    "flowversal_oldest_ready_step_seconds",
+    "Age of the step that has been ready the longest (clockwork only).",
+    ["pool"],
+    multiprocess_mode="mostrecent",
+)
+DUPLICATE_CLAIMS = Counter("flowversal_duplicate_claims_total", "Messages whose step somebody else had, or was over.")
+STALE_OUTCOMES = Counter("flowversal_stale_outcomes_total", "Outcomes dropped because their fence was stale.")
+SWEEPER_ACTIONS = Counter("flowversal_sweeper_actions_total", "Repairs and wake-ups made by clockwork.", ["kind"])
+PUBLISHES = Counter("flowversal_publishes_total", "Messages handed to the broker, by result (ok, failed).", ["result"])
+COMMITTER_BATCH = Histogram(
+    "flowversal_committer_batch_rows",
+    "Claims or outcomes written in one transaction.",
+    ["kind"],
+    buckets=_ROWS,
+)
+HTTP_REQUESTS = Counter(
+    "flowversal_http_requests_total", "Requests answered by the API and the dashboard.", ["method", "route", "status"]
+)
+HTTP_DURATION = Histogram(
+    "flowversal_http_request_duration_seconds",
+    "Time to answer a request (event streams excepted).",
+    ["method", "route"],
+    buckets=_SECONDS,
+)
+LOOP_DURATION = Histogram(
+    "flowversal_clockwork_loop_duration_seconds", "One pass of a clockwork loop.", ["loop"], buckets=_SECONDS
+)
+LOOP_FAILURES = Counter("flowversal_clockwork_loop_failures_total", "Passes of a loop that raised.", ["loop"])
+
+_log = get_logger(__name__)
+
+
+class Exporter:
+    """A running `/metrics` server; `port` is the one it listens on."""
+
+    def __init__(self, server: ThreadingWSGIServer) -> None:
+        self.port: int = server.server_port
+        self._server = server
+        self._thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; returns when the port is free again."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def serve(port: int, host: str = "127.0.0.1") -> int:
+    """Serve `/metrics` in the background for the life of the process; returns the port, 0 if it is off.
+
+    Port 0 is off. A port that cannot be had is logged and counts as off: metrics never keep a service from starting.
+    """
+    if port == 0:
+        return 0
+    try:
+        return start_exporter(port, host).port
+    except OSError as error:
+        _log.warning("metrics are off: cannot listen", host=host, port=port, error=str(error))
+        return 0
+
+
+def start_exporter(port: int, host: str = "127.0.0.1") -> Exporter:
+    """Listen on `port` (0: any free one) and answer every GET. Raises OSError if the port cannot be had.
+
+    Threads only, so it works the same where gevent has replaced them by greenlets.
+    """
+    app = make_wsgi_app(registry())
+    return Exporter(make_server(host, port, app, ThreadingWSGIServer, handler_class=_Silent))
+
+
+def registry() -> CollectorRegistry:
+    """What to collect from: this process, or every process of the service when they share a folder."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    merged = CollectorRegistry()
+    multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # registers itself
+    return merged
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
+        """Scrapes are not worth a log line."""
