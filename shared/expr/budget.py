@@ -57,6 +57,11 @@ class Budget:
         """Account for reading `length` characters at C speed."""
         self.step(1 + (length >> 11))
 
+    def search(self, length: int, wanted: int) -> None:
+        """Account for looking for `wanted` characters in `length`; Python's search of short text is quadratic."""
+        rounds = wanted if length < 2_500 else min(wanted, 100) if length < 30_000 else 4
+        self.scan(length * max(rounds, 1))
+
     def level(self, depth: int) -> None:
         """Check a nesting level, 1-based."""
         if depth > self.depth:

@@ -4,6 +4,7 @@ Whatever fails inside is placed at the innermost column that is known; the templ
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from shared.expr.access import cut, get
@@ -26,8 +27,10 @@ def constant(value: Any) -> Run:
 def path(root: str, keys: tuple[Key, ...], column: int) -> Run:
     """`root.key[0].key`: the commonest expression, read in one go and explained only when something is missing."""
 
+    cost = 1 + len(keys) // 8
+
     def run(scope: Scope, budget: Budget) -> Any:
-        budget.step()
+        budget.step(cost)
         try:
             value = scope[root]
             for key in keys:
@@ -42,7 +45,7 @@ def path(root: str, keys: tuple[Key, ...], column: int) -> Run:
                 raise MissingField(_CONTEXT.get(root, f"'{root}' is not available here"))
             value = scope[root]
             for position, key in enumerate(keys):
-                value = get(value, key, budget, path_text(root, keys[:position]))
+                value = get(value, key, budget, partial(path_text, root, keys, position))
         except ExpressionError as error:
             raise error.at(column) from None
         return value

@@ -19,6 +19,7 @@ from shared.expr.source import parse
 
 ROOT_NAMES = ("input", "steps", "item", "index", "execution", "workflow", "now")
 """The names that a scope may have."""
+_MAX_ERRORS = 20
 _WORDS = {"true": True, "false": False, "null": None}
 _DATED = frozenset({"now", "parse_date", "add_time"})
 _REFUSED = {
@@ -93,9 +94,10 @@ class _Compiler:
     def all(self, nodes: list[Any]) -> tuple[Run, ...]:
         return tuple(self.compile(node) for node in nodes)
 
-    def refuse(self, node: ast.AST, code: str, message: str) -> Run:
+    def refuse(self, node: ast.AST, code: str, message: str | Callable[[], str]) -> Run:
         # Once is enough: a deep expression is too deep in many places.
-        if code != BUDGET or all(error.code != BUDGET for error in self.errors):
+        told = code == BUDGET and any(error.code == BUDGET for error in self.errors)
+        if not told and len(self.errors) < _MAX_ERRORS:
             self.errors.append(ExpressionError(code, message, column=_column(node)))
         return closures.constant(None)
 
@@ -149,11 +151,14 @@ def _attribute(c: _Compiler, node: ast.Attribute | ast.Subscript) -> Run:
 
 def _path(c: _Compiler, node: ast.expr, root: str, keys: tuple[Key, ...]) -> Run:
     column = _column(node)
+    if len(keys) > MAX_SOURCE_DEPTH:
+        return c.refuse(node, BUDGET, f"the path has more than {MAX_SOURCE_DEPTH} parts: split it")
     if root in c.local:
         return closures.path(root, keys, column)
     if root not in ROOT_NAMES:
-        hint = f": {root} is a function, call it as {root}(…)" if root in FUNCTIONS else near(root, ROOT_NAMES)
-        return c.refuse(node, NAME, f"unknown name '{shorten(root)}'{hint}")
+        if root in FUNCTIONS:
+            return c.refuse(node, NAME, f"{root} is a function: call it as {root}(…)")
+        return c.refuse(node, NAME, lambda: f"unknown name '{shorten(root)}'{near(root, ROOT_NAMES)}")
     c.names.add(root)
     if root == "steps":
         # The engine loads only the outputs that are named here.
@@ -196,7 +201,8 @@ def _function(c: _Compiler, node: ast.expr, target: ast.expr, arguments: list[as
     runs = c.all(arguments)
     function = FUNCTIONS.get(target.id)
     if function is None:
-        return c.refuse(target, NAME, f"unknown function '{shorten(target.id)}'{near(target.id, FUNCTIONS)}")
+        name = target.id
+        return c.refuse(target, NAME, lambda: f"unknown function '{shorten(name)}'{near(name, FUNCTIONS)}")
     c.functions.add(target.id)
     if len(runs) < function.least or (function.most is not None and len(runs) > function.most):
         return c.refuse(node, SYNTAX, f"wrong number of arguments: it is {function.help.signature}")

@@ -134,10 +134,10 @@ def contains(container: Any, wanted: Any, budget: Budget) -> bool:
     if type(container) is str:
         if type(wanted) is not str:
             raise ExpressionError(TYPE, f"only text can be in text, not {kind(wanted)}: use str(x)")
-        budget.scan(len(container) + len(wanted))
+        budget.search(len(container), len(wanted))
         return wanted in container
     if type(container) is list:
-        budget.step(1 + len(container) // 16)
+        budget.step(1 + len(container) // 4)
         return any(equal(item, wanted, budget) for item in container)
     if isinstance(container, Mapping):
         return type(wanted) is str and wanted in container

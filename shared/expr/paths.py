@@ -5,10 +5,11 @@ import ast
 Key = str | int
 
 
-def path_text(root: str, keys: tuple[Key, ...]) -> str:
-    """A path as a person writes it: `steps.fetch.output.items[0]`."""
+def path_text(root: str, keys: tuple[Key, ...], length: int) -> str:
+    """The first `length` keys of a path as a person writes it: `steps.fetch.output.items[0]`."""
     return root + "".join(
-        f"[{key}]" if isinstance(key, int) else f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys
+        f"[{key}]" if isinstance(key, int) else f".{key}" if key.isidentifier() else f"[{key!r}]"
+        for key in keys[:length]
     )
 
 

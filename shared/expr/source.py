@@ -39,18 +39,21 @@ def split_holes(text: str) -> list[str | Hole]:
     parts: list[str | Hole] = []
     position = 0
     while (start := text.find("{{", position)) >= 0:
-        end = _hole_end(text, start + 2)
+        end, sure = _hole_end(text, start + 2)
         if start > position:
             parts.append(text[position:start])
         parts.append(Hole(text[start + 2 : end]))
         position = end + 2
+        if not sure:
+            # This hole is a mistake; where the next one begins is anybody's guess.
+            break
     if position < len(text):
         parts.append(text[position:])
     return parts
 
 
-def _hole_end(text: str, start: int) -> int:
-    """Where the closing `}}` begins: outside quotes and brackets if there is such a place, else the first one."""
+def _hole_end(text: str, start: int) -> tuple[int, bool]:
+    """Where the closing `}}` begins: (outside quotes and brackets, True), else (the first one, False)."""
     depth = 0
     for match in _BRACKETS.finditer(text, start, start + MAX_SOURCE + 64):
         found = match.group()
@@ -58,13 +61,13 @@ def _hole_end(text: str, start: int) -> int:
             depth += 1
         elif found == "}" and depth == 0:
             if text.startswith("}}", match.start()):
-                return match.start()
+                return match.start(), True
         elif found in ")]}":
             depth -= 1
     end = text.find("}}", start)
     if end < 0:
         raise ExpressionError(SYNTAX, "{{ is never closed: add }}", source=text[start : start + 40].strip())
-    return end
+    return end, False
 
 
 def parse(source: str) -> ast.expr:

@@ -14,6 +14,8 @@ from shared.expr.source import Hole, split_holes
 
 # Up to this many plain paths may repeat parts of the scope without anyone counting their size.
 _FREE_PATHS = 8
+# More than anybody reads; finding the near names of each takes a while.
+_MAX_PROBLEMS = 200
 _Part = Callable[[Mapping[str, Any], Budget, Measure], Any]
 
 
@@ -81,7 +83,8 @@ class _TemplateCompiler:
         return None
 
     def _problem(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path, message))
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems.append(Problem(path, message))
 
     def _object(self, value: dict[Any, Any], path: str, depth: int) -> _Part | None:
         parts = {}
@@ -110,6 +113,8 @@ class _TemplateCompiler:
         return _mixed_part(parts)
 
     def _hole(self, hole: Hole, path: str) -> Expression | str:
+        if len(self.problems) >= _MAX_PROBLEMS:
+            return ""
         expression, errors = compile_expression(hole.source)
         for error in errors:
             self._problem(path, str(error))

@@ -80,13 +80,13 @@ def _candidates(budget: Budget, function: str, values: tuple[Any, ...]) -> list[
 def first(budget: Budget, values: Any) -> Any:
     """The first item of a list, null if it is empty."""
     budget.step()
-    return want_list("first", values)[0] if values else None
+    return next(iter(want_list("first", values)), None)
 
 
 def last(budget: Budget, values: Any) -> Any:
     """The last item of a list, null if it is empty."""
     budget.step()
-    return want_list("last", values)[-1] if values else None
+    return next(reversed(want_list("last", values)), None)
 
 
 def unique(budget: Budget, values: Any) -> list[Any]:

@@ -50,7 +50,8 @@ def split(budget: Budget, text: Any, separator: Any = None) -> list[str]:
     else:
         if not want_text("split", separator):
             raise ExpressionError(VALUE, "split() needs a separator that is not empty")
-        budget.scan(len(text) * 2)
+        for _ in range(2):
+            budget.search(len(text), len(separator))
         parts = text.count(separator) + 1
     budget.items(parts, 16 + text_size(0))
     budget.charge(len(text) * width(text))
@@ -76,7 +77,8 @@ def replace(budget: Budget, text: Any, old: Any, new: Any) -> str:
         want_text("replace", part)
     if not old:
         raise ExpressionError(VALUE, "replace() needs a text to look for that is not empty")
-    budget.scan(len(text) * 2)
+    for _ in range(2):
+        budget.search(len(text), len(old))
     length = len(text) + text.count(old) * (len(new) - len(old))
     budget.charge(text_size(length, max(width(text), width(new))))
     return str(text.replace(old, new))
