@@ -1,0 +1,142 @@
+"""Group commit: one thread per process writes all claims and outcomes that are waiting, in one transaction at a time.
+
+While a transaction is on its way the next batch gathers, so a busy process commits in large batches and an idle one at
+once; there is no timer. A batch that fails on a data error is halved until the guilty outcome is alone.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import psycopg
+
+from shared import metrics
+from shared.db.pool import connect
+from shared.engine.batch import Batch, Options, run_batch
+from shared.engine.requests import Claim, Claimed, Completed, NotClaimed, Outcome
+from shared.log import get_logger
+
+MAX_BATCH = 64
+_RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+_log = get_logger(__name__)
+_Asked = tuple[Claim | Outcome, Future[Any]]
+
+
+class Committer:
+    """Takes claims and outcomes from any thread and answers with futures.
+
+    A future fails with psycopg.DataError (or another permanent error) when its own row cannot be written; a server
+    that does not answer is waited for, with the same fences: a batch whose commit was in doubt finds itself again.
+    """
+
+    def __init__(self, database_url: str, options: Options, on_batch: Callable[[Batch], None]) -> None:
+        self._database_url = database_url
+        self._options = options
+        self._on_batch = on_batch
+        self._queue: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread.start()
+
+    def claim(self, claim: Claim) -> "Future[Claimed | NotClaimed]":
+        """Ask for a step."""
+        return self._ask(claim)
+
+    def complete(self, outcome: Outcome) -> "Future[Completed]":
+        """Hand in how an attempt ended."""
+        return self._ask(outcome)
+
+    def close(self) -> None:
+        """Write what is waiting, then stop."""
+        self._stopping.set()
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _ask(self, request: Claim | Outcome) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self._queue.put((request, future))
+        return future
+
+    def _run(self) -> None:
+        while True:
+            asked = self._gather()
+            if asked:
+                self._write(asked)
+            elif self._stopping.is_set():
+                break
+        if self._connection is not None:
+            self._connection.close()
+
+    def _gather(self) -> list[_Asked]:
+        """Everything that waits now, at most MAX_BATCH; blocks for the first one."""
+        first = self._queue.get()
+        asked = [] if first is None else [first]
+        while len(asked) < MAX_BATCH:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is not None:
+                asked.append(more)
+        return asked
+
+    def _write(self, asked: Sequence[_Asked]) -> None:
+        claims = [item for item in asked if isinstance(item[0], Claim)]
+        outcomes = [item for item in asked if isinstance(item[0], Outcome)]
+        batch = Batch([c[0] for c in claims], [o[0] for o in outcomes], self._options)  # type: ignore[misc]
+        try:
+            self._transact(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, only the guilty one may fail
+            self._split(asked, error)
+            return
+        metrics.COMMITTER_BATCH.observe(len(asked))
+        for (_, future), answer in zip([*claims, *outcomes], [*batch.claimed, *batch.completed], strict=True):
+            future.set_result(answer)
+        self._on_batch(batch)
+
+    def _split(self, asked: Sequence[_Asked], error: Exception) -> None:
+        if len(asked) == 1:
+            asked[0][1].set_exception(error)
+            return
+        middle = len(asked) // 2
+        self._write(asked[:middle])
+        self._write(asked[middle:])
+
+    def _transact(self, batch: Batch) -> None:
+        """Run the batch until it is committed; waits for a server that is away, reruns after a deadlock."""
+        for attempt in range(1_000_000):
+            try:
+                run_batch(self._connect(), batch)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                self._reset(batch)
+            except psycopg.OperationalError as error:
+                self._away(batch, attempt, error)
+            else:
+                return
+
+    def _away(self, batch: Batch, attempt: int, error: psycopg.OperationalError) -> None:
+        if self._stopping.is_set() and attempt > len(_RETRY_S):
+            raise error
+        _log.warning("Postgres does not answer; trying again", error=str(error).strip(), attempt=attempt + 1)
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._reset(batch)
+        time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+
+    def _reset(self, batch: Batch) -> None:
+        batch.claimed.clear()
+        batch.completed.clear()
+        batch.touched.clear()
+        batch.ended.clear()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._database_url, application_name="flowversal-committer", autocommit=True)
+            self._connection.prepare_threshold = 1
+        return self._connection

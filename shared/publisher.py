@@ -1,0 +1,269 @@
+"""One publisher per process: any thread hands it steps, one thread owns the connection to the broker.
+
+Nothing here raises or blocks: a message is a hint, and one that could not be sent is sent again by the sweeper.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Protocol
+
+import dramatiq
+import pika
+import pika.exceptions
+from dramatiq.common import xq_name
+from dramatiq.errors import BrokerConnectionError
+from pika.adapters.select_connection import SelectConnection
+
+from shared import metrics
+from shared.broker import StepRef, is_rabbitmq, make_broker, message_of, queue_name
+from shared.log import get_logger
+from shared.rabbitmq import DEAD_MESSAGE_TTL_MS, amqp_parameters, queue_arguments
+
+MAX_WAITING = 20_000
+_RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_log = get_logger(__name__)
+
+Published = Future[bool]
+_Asked = tuple[Sequence[StepRef], Published]
+
+
+class Publisher(Protocol):
+    """Hands messages to the broker."""
+
+    def publish(self, refs: Sequence[StepRef]) -> Published:
+        """A future: True when the broker has all messages, False when it does not (the sweeper will send them)."""
+
+    def close(self) -> None:
+        """Send what is waiting for at most a few seconds, then stop."""
+
+
+def make_publisher(broker_url: str) -> Publisher:
+    """The publisher for a broker URL. It connects in its own thread, and goes on trying."""
+    return RabbitmqPublisher(broker_url) if is_rabbitmq(broker_url) else RedisPublisher(broker_url)
+
+
+def _done(result: bool) -> Published:
+    future: Published = Future()
+    future.set_result(result)
+    return future
+
+
+def _count(refs: int, *, ok: bool) -> None:
+    metrics.PUBLISHES.labels("ok" if ok else "failed").inc(refs)
+
+
+class RabbitmqPublisher:
+    """Publishes with confirms, many in flight on one channel (one at a time costs a round trip each)."""
+
+    def __init__(self, url: str) -> None:
+        self._parameters = amqp_parameters(url)
+        self._waiting: deque[_Asked] = deque()
+        self._unconfirmed: dict[int, tuple[list[int], Published]] = {}
+        self._declared: set[str] = set()
+        self._channel: Any = None
+        self._connection: SelectConnection | None = None
+        self._ready = False
+        self._closing = False
+        self._next_tag = 1
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread.start()
+
+    def publish(self, refs: Sequence[StepRef]) -> Published:
+        """See Publisher."""
+        if not refs:
+            return _done(True)
+        if not self._ready or len(self._waiting) >= MAX_WAITING:
+            _count(len(refs), ok=False)
+            return _done(False)
+        future: Published = Future()
+        with self._lock:
+            first = not self._waiting
+            self._waiting.append((refs, future))
+        connection = self._connection
+        if first and connection is not None:
+            connection.ioloop.add_callback_threadsafe(self._drain)
+        return future
+
+    def close(self) -> None:
+        """See Publisher."""
+        self._closing = True
+        connection = self._connection
+        self._closed.set()
+        if connection is not None:
+            connection.ioloop.add_callback_threadsafe(self._close_connection)
+        self._thread.join(timeout=3)
+
+    def _close_connection(self) -> None:
+        connection = self._connection
+        if connection is not None and connection.is_open:
+            connection.close()
+        elif connection is not None:
+            connection.ioloop.stop()
+
+    # -- the connection's own thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._closing:
+            for parameters in self._parameters:
+                was_ready = self._serve(parameters)
+                failures = 0 if was_ready else failures + 1
+                if self._closing:
+                    break
+                self._closed.wait(_RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)])
+
+    def _serve(self, parameters: pika.URLParameters) -> bool:
+        """Open, publish until the connection ends, clean up; True if it had been usable."""
+        opened: list[bool] = []
+        try:
+            connection = SelectConnection(
+                parameters,
+                on_open_callback=lambda c: c.channel(on_open_callback=partial(self._on_channel, opened)),
+                on_open_error_callback=lambda c, _error: c.ioloop.stop(),
+                on_close_callback=lambda c, _reason: c.ioloop.stop(),
+            )
+            self._connection = connection
+            connection.ioloop.start()
+            connection.ioloop.close()
+        except (pika.exceptions.AMQPError, OSError) as error:
+            _log.debug("the publisher's connection failed", error=str(error))
+        finally:
+            self._lose()
+        return bool(opened)
+
+    def _on_channel(self, opened: list[bool], channel: Any) -> None:
+        channel.confirm_delivery(ack_nack_callback=self._on_confirm)
+        channel.add_on_return_callback(self._on_return)
+        self._channel, self._next_tag = channel, 1
+        opened.append(True)
+        self._ready = True
+        self._drain()
+
+    def _lose(self) -> None:
+        """The connection is gone: nothing in flight is known to have arrived."""
+        self._ready = False
+        self._connection = self._channel = None
+        self._declared.clear()
+        with self._lock:
+            waiting, self._waiting = list(self._waiting), deque()
+        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+        for refs, future in waiting:
+            _count(len(refs), ok=False)
+            future.set_result(False)
+        for _, future in unconfirmed.values():
+            _count(1, ok=False)
+            if not future.done():
+                future.set_result(False)
+
+    def _drain(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or self._channel is None or not self._channel.is_open:
+                    return
+                refs, future = self._waiting.popleft()
+            left = [len(refs)]
+            for ref in refs:
+                self._send(ref, left, future)
+
+    def _send(self, ref: StepRef, left: list[int], future: Published) -> None:
+        name = queue_name(ref.pool, ref.priority)
+        if name not in self._declared:
+            self._declare(name)
+        self._unconfirmed[self._next_tag] = (left, future)
+        self._next_tag += 1
+        self._channel.basic_publish(
+            exchange="",
+            routing_key=name,
+            body=message_of(ref).encode(),
+            properties=pika.BasicProperties(delivery_mode=2),
+            mandatory=True,
+        )
+
+    def _declare(self, name: str) -> None:
+        """Both queues, before the first message: AMQP keeps the order within a channel."""
+        self._declared.add(name)
+        self._channel.queue_declare(queue=name, durable=True, arguments=queue_arguments(name))
+        self._channel.queue_declare(
+            queue=xq_name(name), durable=True, arguments={"x-message-ttl": DEAD_MESSAGE_TTL_MS}
+        )
+
+    def _on_return(self, _channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
+        """The queue was deleted: declare it again before the next message; this one is the sweeper's."""
+        self._declared.discard(method.routing_key)
+
+    def _on_confirm(self, frame: Any) -> None:
+        tag, acked = frame.method.delivery_tag, type(frame.method).__name__ == "Ack"
+        if frame.method.multiple:
+            for known in [known for known in self._unconfirmed if known <= tag]:
+                self._confirm(known, acked)
+        else:
+            self._confirm(tag, acked)
+
+    def _confirm(self, tag: int, acked: bool) -> None:
+        entry = self._unconfirmed.pop(tag, None)
+        if entry is None:
+            return
+        left, future = entry
+        _count(1, ok=acked)
+        left[0] -= 1
+        if not future.done() and (left[0] == 0 or not acked):
+            future.set_result(acked)
+
+
+class RedisPublisher:
+    """Publishes through Dramatiq's RedisBroker, one message after the other, in a thread of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._broker: dramatiq.Broker = make_broker(url)
+        self._waiting: deque[_Asked] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread.start()
+
+    def publish(self, refs: Sequence[StepRef]) -> Published:
+        """See Publisher."""
+        if not refs:
+            return _done(True)
+        if len(self._waiting) >= MAX_WAITING:
+            _count(len(refs), ok=False)
+            return _done(False)
+        future: Published = Future()
+        self._waiting.append((refs, future))
+        self._wake.set()
+        return future
+
+    def close(self) -> None:
+        """See Publisher."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join(timeout=3)
+
+    def _run(self) -> None:
+        while not (self._closing and not self._waiting):
+            self._wake.wait(timeout=1.0)
+            self._wake.clear()
+            while self._waiting:
+                refs, future = self._waiting.popleft()
+                future.set_result(self._send(refs))
+
+    def _send(self, refs: Sequence[StepRef]) -> bool:
+        try:
+            for ref in refs:
+                self._enqueue(ref)
+        except (BrokerConnectionError, OSError) as error:
+            _log.debug("Redis did not take a message", error=str(error))
+            _count(len(refs), ok=False)
+            return False
+        _count(len(refs), ok=True)
+        return True
+
+    def _enqueue(self, ref: StepRef) -> None:
+        message = message_of(ref)
+        self._broker.declare_queue(message.queue_name)
+        self._broker.enqueue(message)
