@@ -132,6 +132,9 @@ def _run(expression: Expression, scope: Mapping[str, Any], budget: Budget) -> An
         raise
     except (RecursionError, MemoryError):
         raise ExpressionError(BUDGET, "the value is too deep or too large", source=expression.source) from None
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        # A scope that keeps its promises never gets here; one that does not must not take the worker down.
+        raise ExpressionError(VALUE, f"the value cannot be used: {error}"[:200], source=expression.source) from None
 
 
 def _value_part(expression: Expression, *, free: bool) -> _Part:

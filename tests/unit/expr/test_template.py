@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.errors import Problem
 from shared.expr import EMPTY, Budget, ExpressionError, TemplateErrors, compile_template
-from tests.unit.expr.cases import SCOPE
+from tests.unit.expr.cases import NOW, SCOPE
 
 
 def test_without_expressions_the_source_itself_is_the_result() -> None:
@@ -107,6 +107,14 @@ def test_one_budget_for_the_whole_template() -> None:
         template.evaluate(SCOPE)
     assert caught.value.code == "EXPRESSION_BUDGET"
     assert len(template.evaluate(SCOPE, Budget(bytes=13_000_000))) == 3
+
+
+def test_a_scope_that_breaks_its_promise_gives_an_expression_error() -> None:
+    naive = NOW.replace(tzinfo=None)
+    assert compile_template("{{ now }}").evaluate({"now": naive}) == "2030-01-02T03:04:05Z"
+    with pytest.raises(ExpressionError) as caught:
+        compile_template("{{ now > parse_date('2029-01-01') }}").evaluate({"now": naive})
+    assert caught.value.code == "EXPRESSION_VALUE"
 
 
 def test_a_large_input_passes_through_without_charge() -> None:
