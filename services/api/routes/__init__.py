@@ -1,0 +1,1 @@
+"""One file per resource. Each has a `blueprint`; the application finds it by scanning this folder."""

@@ -1,0 +1,1 @@
+"""What requests and answers look like. Requests are checked against these, answers documented (and tested) by them."""

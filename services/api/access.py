@@ -1,0 +1,37 @@
+"""The caller's view: what one may not see does not exist."""
+
+from uuid import UUID
+
+from shared.db import workflows
+from shared.db.workflows import Workflow
+from shared.domain.errors import NotFound
+from shared.queries import executions
+from shared.queries.executions import ExecutionRow
+from shared.queries.shapes import Viewer
+from shared.web.database import connection
+from shared.web.guard import identity
+
+NO_WORKFLOW = "There is no such workflow, or none that you may see."
+NO_EXECUTION = "There is no such execution, or none that you may see."
+
+
+def viewer() -> Viewer:
+    """Whose eyes this request has."""
+    return Viewer(identity().user_id, identity().sees_all)
+
+
+def visible_workflow(workflow_id: UUID, *, lock: bool = False) -> Workflow:
+    """The workflow; `lock` holds its row until the request ends. Raises NotFound."""
+    eyes = viewer()
+    found = workflows.get(connection(), workflow_id, viewer=eyes.user_id, everything=eyes.everything, lock=lock)
+    if found is None:
+        raise NotFound(NO_WORKFLOW)
+    return found
+
+
+def visible_execution(execution_id: UUID) -> ExecutionRow:
+    """The execution. Raises NotFound."""
+    found = executions.row(connection(), execution_id, viewer())
+    if found is None:
+        raise NotFound(NO_EXECUTION)
+    return found

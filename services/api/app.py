@@ -1,0 +1,64 @@
+"""Put the API together: every module in `routes/` has a `blueprint`. Importing connects to nothing."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from flask import Flask
+from werkzeug.routing import BaseConverter, ValidationError
+
+from services.api import routes
+from services.api.publishing import install_publisher
+from shared import ids
+from shared.auth.signin import SignIn
+from shared.settings import Settings, get_settings
+from shared.web.database import install_database
+from shared.web.guard import install_guard
+from shared.web.headers import API_POLICY, install_security_headers
+from shared.web.live import install_live
+from shared.web.problems import install_problems
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The API as a WSGI application, with the process's settings or the given ones. Safe to call before a fork."""
+    settings = settings or get_settings()
+    app = Flask("flowversal-api", static_folder=None, root_path=__file__.rpartition("/")[0])
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    app.config["SESSION_COOKIE_SECURE"] = settings.cookie_secure
+    app.extensions["flowversal-settings"] = settings
+    app.extensions["flowversal-signin"] = SignIn()
+    app.url_map.strict_slashes = False
+    app.url_map.converters |= {"workflow": _WorkflowId, "execution": _ExecutionId, "token": _TokenId}
+    install_database(app, settings.database_url)
+    install_live(app, settings.redis_url)
+    install_publisher(app, settings.broker_url)
+    install_guard(app)
+    install_problems(app)
+    install_security_headers(app, API_POLICY)
+    for module in iter_modules(routes.__path__):
+        app.register_blueprint(import_module(f"{routes.__name__}.{module.name}").blueprint)
+    return app
+
+
+class _Id(BaseConverter):
+    """`/executions/exec-…` to a UUID; anything else is an unknown address."""
+
+    part_isolating = True
+    prefix = ""
+
+    def to_python(self, value: str) -> object:
+        found = ids.decode(self.prefix, value)
+        if found is None:
+            raise ValidationError
+        return found
+
+
+class _WorkflowId(_Id):
+    prefix = ids.WORKFLOW
+
+
+class _ExecutionId(_Id):
+    prefix = ids.EXECUTION
+
+
+class _TokenId(_Id):
+    prefix = ids.TOKEN

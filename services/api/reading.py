@@ -1,0 +1,109 @@
+"""From a request to a checked model: JSON exact, every problem at once, unknown names refused, nothing echoed."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from flask import current_app, request
+from pydantic import BaseModel, ValidationError
+
+from services.api.schemas.base import Body, Query
+from shared.domain.errors import InvalidValue, Problem
+from shared.domain.values import from_json, to_json
+from shared.web.problems import ProblemError
+
+B = TypeVar("B", bound=Body)
+Q = TypeVar("Q", bound=Query)
+
+_MAX_NAME = 64
+
+
+def read_json() -> Any:
+    """The body as JSON, {} for none. Raises a 400 or 415 problem, or InvalidValue for what cannot be stored."""
+    raw = request.get_data()
+    if not raw.strip():
+        return {}
+    if not request.is_json:
+        raise ProblemError(
+            415, "unsupported-media-type", "Unsupported media type", "Send JSON with Content-Type: application/json."
+        )
+    try:
+        value = from_json(raw)
+    except InvalidValue as error:
+        raise ProblemError(400, "malformed-json", "Malformed JSON", str(error)) from None
+    # Refuses NUL, lone surrogates and deep nesting before anything is stored.
+    to_json(value, max_bytes=2 * current_app.config["MAX_CONTENT_LENGTH"])
+    return value
+
+
+def read_body(model: type[B]) -> B:
+    """The body as a model; one 422 problem with everything that is wrong with it."""
+    raw = read_json()
+    if not isinstance(raw, dict):
+        raise _invalid([Problem("", "The body must be a JSON object.")], hint=model.hint)
+    problems: list[Problem] = []
+    body = None
+    try:
+        body = model.model_validate(raw)
+    except ValidationError as error:
+        problems = _problems(model, error)
+    other = model.other_problems(raw)
+    if body is None or other:
+        raise _invalid([*problems, *other], hint=model.hint, of_definition=not problems)
+    return body
+
+
+def read_query(model: type[Q]) -> Q:
+    """The query string as a model; one 422 problem with everything that is wrong with it."""
+    raw = {name: values if len(values) > 1 else values[0] for name, values in request.args.lists()}
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise _invalid(_problems(model, error), hint="Correct the query string.") from None
+
+
+def _invalid(problems: Sequence[Problem], *, hint: str, of_definition: bool = False) -> ProblemError:
+    kind = "definition" if of_definition else "request"
+    detail = f"The {kind} has {len(problems)} problem{'s' if len(problems) != 1 else ''}. {hint}"
+    return ProblemError(422, f"invalid-{kind}", f"The {kind} cannot be used", detail, problems)
+
+
+def _problems(model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    return [
+        _problem(model, each["type"], each["loc"], each["msg"])
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _problem(model: type[BaseModel], kind: str, location: tuple[int | str, ...], message: str) -> Problem:
+    path = _path(location)
+    if kind == "extra_forbidden":
+        return Problem(path, _unknown(str(location[-1]), model) if len(location) == 1 else "Unknown field.")
+    if kind == "missing":
+        return Problem(path, "This field is required.")
+    return Problem(path, message.removeprefix("Value error, ").rstrip(".") + ".")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part[:_MAX_NAME]}" if path else part[:_MAX_NAME]
+    return path
+
+
+def _unknown(name: str, model: type[BaseModel]) -> str:
+    names = _names(model)
+    near = get_close_matches(name[:_MAX_NAME], names, n=1)
+    if near:
+        return f"Unknown field. Did you mean {near[0]}?"
+    return f"Unknown field. Known: {', '.join(names)}." if names else "Unknown field. None is expected here."
+
+
+@lru_cache(maxsize=256)
+def _names(model: type[BaseModel]) -> tuple[str, ...]:
+    fields: Mapping[str, Any] = model.model_fields
+    return tuple(field.alias or name for name, field in fields.items())

@@ -1,0 +1,44 @@
+"""The API's own documentation: the OpenAPI document, and a page that lists it."""
+
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, render_template, send_from_directory
+from werkzeug.wrappers import Response
+
+from services.api.openapi import document
+from services.api.operation import operation
+from shared.auth.access import Action
+from shared.web.answers import answer
+
+blueprint = Blueprint("docs", __name__)
+
+_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+@blueprint.get("/api/v1/openapi.json")
+@operation(Action.PUBLIC, "This document", {200: "OpenAPI 3.1."})
+def openapi() -> Response:
+    return answer(_document())
+
+
+@blueprint.get("/api/docs")
+@operation(Action.PUBLIC, "The operations as a page", {200: "HTML."})
+def page() -> Response:
+    html = render_template("docs.html", document=_document())
+    return Response(html, headers={"Content-Security-Policy": _POLICY}, content_type="text/html; charset=utf-8")
+
+
+@blueprint.get("/api/docs.css")
+@operation(Action.PUBLIC, "The page's style", {200: "CSS."})
+def style() -> Response:
+    return send_from_directory(f"{current_app.root_path}/templates", "docs.css", max_age=3600)
+
+
+def _document() -> dict[str, Any]:
+    return _document_of(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's way
+
+
+@lru_cache(maxsize=4)
+def _document_of(app: Flask) -> dict[str, Any]:
+    return document(app)

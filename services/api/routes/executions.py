@@ -1,0 +1,139 @@
+"""Executions: list, read, steps, logs, live events, cancel."""
+
+from uuid import UUID
+
+from flask import Blueprint, current_app, request
+from werkzeug.wrappers import Response
+
+from services.api.access import NO_EXECUTION, viewer, visible_execution
+from services.api.events import EventStream
+from services.api.operation import operation
+from services.api.preferences import wait_s, wait_until_over
+from services.api.schemas import executions as schemas
+from services.api.schemas.base import Nothing, ProblemAnswer
+from shared import ids
+from shared.auth.access import Action
+from shared.db import audit
+from shared.domain.errors import Conflict, NotFound
+from shared.engine.cancel import CancelResult, cancel_execution
+from shared.queries import execution_list, executions, logs, steps
+from shared.queries.execution_list import Filters
+from shared.web.answers import answer
+from shared.web.database import commit, connection, db, release
+from shared.web.guard import address, identity
+from shared.web.live import hub_of
+from shared.web.problems import ProblemError
+
+blueprint = Blueprint("executions", __name__, url_prefix="/api/v1/executions")
+
+
+@blueprint.get("")
+@operation(
+    Action.EXECUTION_READ, "List executions, newest first", {200: schemas.ExecutionPage}, query=schemas.ListExecutions
+)
+def index(query: schemas.ListExecutions) -> Response:
+    filters = Filters(
+        statuses=tuple(query.status),
+        workflow_id=query.workflow_id,
+        user_id=query.user_id,
+        triggers=tuple(query.trigger),
+        search=query.search,
+        since=query.since,
+        until=query.until,
+    )
+    items = execution_list.page(connection(), filters, viewer(), before=query.cursor, limit=query.limit)
+    return answer({"items": items, "nextCursor": execution_list.cursor_of(items, query.limit)})
+
+
+@blueprint.get("/<execution:execution_id>")
+@operation(Action.EXECUTION_READ, "Read an execution", {200: schemas.Execution}, waits=True)
+def read(execution_id: UUID) -> Response:
+    found = visible_execution(execution_id)
+    seconds = wait_s()
+    headers = {}
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds}"
+        found = found if found.terminal else wait_until_over(execution_id, viewer(), seconds) or found
+    return answer(executions.detail(connection(), found), headers=headers)
+
+
+@blueprint.get("/<execution:execution_id>/steps")
+@operation(
+    Action.EXECUTION_READ,
+    "List the steps of an execution",
+    {200: schemas.StepPage},
+    about="In the order of the definition, with those that were not reached. A page ends early at 8 MB of values.",
+    query=schemas.ListSteps,
+)
+def list_steps(execution_id: UUID, query: schemas.ListSteps) -> Response:
+    found = visible_execution(execution_id)
+    items, following = steps.page(connection(), found, after=query.cursor, limit=query.limit)
+    return answer({"items": items, "nextCursor": following})
+
+
+@blueprint.get("/<execution:execution_id>/steps/<step_id>")
+@operation(Action.EXECUTION_READ, "Read one step", {200: schemas.Step})
+def read_step(execution_id: UUID, step_id: str) -> Response:
+    found = steps.one(connection(), visible_execution(execution_id), step_id)
+    if found is None:
+        raise NotFound("This execution has no such step.")
+    return answer(found)
+
+
+@blueprint.get("/<execution:execution_id>/logs")
+@operation(
+    Action.EXECUTION_READ,
+    "List the log lines of an execution, oldest first",
+    {200: schemas.LogPage},
+    about="`nextCursor` is always there once a line was answered: ask with it again for newer lines.",
+    query=schemas.ListLogs,
+)
+def list_logs(execution_id: UUID, query: schemas.ListLogs) -> Response:
+    visible_execution(execution_id)
+    after = logs.parse_cursor(connection(), execution_id, query.after) if query.after else logs.Cursor()
+    if after is None:
+        raise ProblemError(422, "invalid-cursor", "Invalid cursor", "`after` is a nextCursor or the id of a log line.")
+    lines = logs.page(connection(), execution_id, after, query.limit)
+    following = lines[-1][0] if lines else after
+    shape = {"items": [line for _, line in lines], "nextCursor": str(following) if following != logs.Cursor() else None}
+    return answer(shape)
+
+
+@blueprint.get("/<execution:execution_id>/events")
+@operation(
+    Action.EXECUTION_READ,
+    "Watch an execution live",
+    {200: "Server-sent events: `snapshot`, then `step`, `progress`, `log`, and `end`."},
+    about="Every connection begins with a snapshot; with Last-Event-ID the log goes on where it stopped.",
+)
+def events(execution_id: UUID) -> Response:
+    visible_execution(execution_id)
+    stream = EventStream(
+        db.engine, hub_of(current_app), execution_id, viewer(), last_event_id=request.headers.get("Last-Event-ID")
+    )
+    release()
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
+    return Response(stream, headers=headers, content_type="text/event-stream; charset=utf-8")
+
+
+@blueprint.post("/<execution:execution_id>/cancel")
+@operation(
+    Action.EXECUTION_CANCEL,
+    "Cancel an execution",
+    {200: schemas.Execution, 202: schemas.Execution, 409: ProblemAnswer},
+    about="202 while it is being stopped, 200 when it is canceled, 409 when it has already ended otherwise.",
+    body=Nothing,
+)
+def cancel(execution_id: UUID, body: Nothing) -> Response:
+    visible_execution(execution_id)
+    result = cancel_execution(connection(), execution_id)
+    if result is CancelResult.NOT_FOUND:
+        raise NotFound(NO_EXECUTION)
+    if result is CancelResult.NOT_CANCELABLE:
+        raise Conflict("This execution has already ended; there is nothing to cancel.")
+    if result is not CancelResult.ALREADY_CANCELED:
+        target = ids.encode(ids.EXECUTION, execution_id)
+        audit.append(connection(), identity().user_id, "execution.cancel", target, address=address())
+    commit()
+    status = 202 if result is CancelResult.CANCELING else 200
+    return answer(executions.detail(connection(), visible_execution(execution_id)), status)

@@ -1,0 +1,43 @@
+"""What a workflow can be built of."""
+
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from services.api.operation import operation
+from services.api.schemas.people import NodeTypePage
+from shared.auth.access import Action
+from shared.nodes.base import NodeType
+from shared.nodes.catalogue import node_types
+from shared.web.answers import answer
+
+blueprint = Blueprint("node_types", __name__, url_prefix="/api/v1/node-types")
+
+
+@blueprint.get("")
+@operation(Action.WORKFLOW_READ, "List the node types", {200: NodeTypePage})
+def index() -> Response:
+    return answer({"items": _every(), "nextCursor": None})
+
+
+@lru_cache(maxsize=1)
+def _every() -> list[dict[str, Any]]:
+    return [_shape(node_type) for node_type in node_types().values()]
+
+
+def _shape(node_type: NodeType) -> dict[str, Any]:
+    return {
+        "type": node_type.type,
+        "label": node_type.label,
+        "help": node_type.help,
+        "icon": node_type.icon,
+        "category": node_type.category,
+        "pool": node_type.pool,
+        "params": node_type.params.model_json_schema(),
+        "ports": list(node_type.ports(node_type.example)),
+        "example": node_type.example,
+        "errorCodes": node_type.error_codes,
+        "defaultTimeoutMs": node_type.default_timeout_ms,
+    }

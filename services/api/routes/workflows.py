@@ -1,0 +1,170 @@
+"""The registry: create, list, read, update, archive, validate."""
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from services.api.access import visible_workflow, viewer
+from services.api.idempotency import Created, create_once
+from services.api.operation import operation
+from services.api.reading import read_json
+from services.api.schemas import workflows as schemas
+from services.api.schemas.base import ProblemAnswer
+from services.api.validation import compile_or_raise, definition_problems
+from shared import ids
+from shared.auth.access import Action
+from shared.db import audit, workflows
+from shared.db.workflows import Workflow
+from shared.domain.errors import Forbidden, InvalidDefinition, PreconditionFailed, Problem
+from shared.queries import workflows as queries
+from shared.web.answers import answer, dumps
+from shared.web.database import commit, connection
+from shared.web.guard import address, identity
+from shared.web.problems import ProblemError
+
+blueprint = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
+
+_INVALID: dict[int, Any] = {422: ProblemAnswer}
+_ETAG = "The answer's ETag is the workflow's revision; send it back as If-Match with an update."
+
+
+@blueprint.post("")
+@operation(
+    Action.WORKFLOW_WRITE,
+    "Create a workflow",
+    {201: schemas.Workflow, **_INVALID},
+    about="A definition with problems is answered with all of them, or saved as it is with `draft: true`.",
+    body=schemas.CreateWorkflow,
+    creates=True,
+)
+def create(body: schemas.CreateWorkflow) -> Response:
+    def insert(connection: psycopg.Connection[Any]) -> Created:
+        workflow = workflows.insert(
+            connection,
+            identity().user_id,
+            name=body.name,
+            description=body.description,
+            definition=dumps(body.definition).decode(),
+            shared=body.shared,
+        )
+        _audit("workflow.create", workflow.id, name=body.name)
+        shape = _shape(connection, workflow, draft=body.draft)
+        return Created(shape, f"/api/v1/workflows/{shape['id']}", headers={"ETag": _etag(workflow.revision)})
+
+    return create_once(insert)
+
+
+@blueprint.get("")
+@operation(
+    Action.WORKFLOW_READ, "List workflows, newest first", {200: schemas.WorkflowPage}, query=schemas.ListWorkflows
+)
+def index(query: schemas.ListWorkflows) -> Response:
+    items = queries.page(connection(), viewer(), search=query.search, before=query.cursor, limit=query.limit)
+    return answer({"items": items, "nextCursor": items[-1]["id"] if len(items) == query.limit else None})
+
+
+@blueprint.post("/validate")
+@operation(
+    Action.WORKFLOW_READ,
+    "Check a definition",
+    {200: schemas.Valid, **_INVALID},
+    about='The body is a definition, or `{"definition": …}`. Every problem is answered with its path.',
+)
+def validate() -> Response:
+    raw = read_json()
+    definition = raw["definition"] if isinstance(raw, dict) and set(raw) == {"definition"} else raw
+    if not isinstance(definition, dict):
+        raise InvalidDefinition([Problem("", "A definition is a JSON object.")])
+    return answer({"valid": True, "errors": [], "steps": compile_or_raise(definition).total_steps})
+
+
+@blueprint.get("/<workflow:workflow_id>")
+@operation(Action.WORKFLOW_READ, "Read a workflow", {200: schemas.Workflow}, about=_ETAG)
+def read(workflow_id: UUID) -> Response:
+    workflow = visible_workflow(workflow_id)
+    return answer(queries.detail(connection(), workflow), headers={"ETag": _etag(workflow.revision)})
+
+
+@blueprint.put("/<workflow:workflow_id>")
+@operation(
+    Action.WORKFLOW_WRITE,
+    "Update a workflow",
+    {200: schemas.Workflow, 412: ProblemAnswer, 428: ProblemAnswer, **_INVALID},
+    about=_ETAG,
+    body=schemas.UpdateWorkflow,
+    headers={"If-Match": "The ETag of the copy that was changed; required."},
+)
+def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
+    expected = _if_match()
+    workflow = visible_workflow(workflow_id, lock=True)
+    if expected is not None and workflow.revision not in expected:
+        raise PreconditionFailed(
+            "Somebody changed this workflow since you read it. Read it again and repeat the change."
+        )
+    if body.shared not in (None, workflow.shared):
+        _refuse_strangers(workflow, "share it or stop sharing it")
+    changed = workflows.update(
+        connection(),
+        workflow_id,
+        name=workflow.name if body.name is None else body.name,
+        description=workflow.description if body.description is None else body.description,
+        definition=dumps(workflow.definition if body.definition is None else body.definition).decode(),
+        shared=workflow.shared if body.shared is None else body.shared,
+        enabled=workflow.enabled if body.enabled is None else body.enabled,
+    )
+    _audit("workflow.update", workflow_id, revision=changed.revision, fields=sorted(body.model_fields_set - {"draft"}))
+    shape = _shape(connection(), changed, draft=body.draft)
+    commit()
+    return answer(shape, headers={"ETag": _etag(changed.revision)})
+
+
+@blueprint.delete("/<workflow:workflow_id>")
+@operation(
+    Action.WORKFLOW_WRITE, "Archive a workflow", {204: "Archived."}, about="Its versions and executions stay readable."
+)
+def archive(workflow_id: UUID) -> Response:
+    workflow = visible_workflow(workflow_id, lock=True)
+    _refuse_strangers(workflow, "archive it")
+    workflows.archive(connection(), workflow_id)
+    _audit("workflow.archive", workflow_id, name=workflow.name)
+    commit()
+    return Response(status=204)
+
+
+def _shape(connection: psycopg.Connection[Any], workflow: Workflow, *, draft: bool) -> dict[str, Any]:
+    shape = queries.detail(connection, workflow)
+    if draft:
+        problems = definition_problems(workflow.definition)
+        shape["problems"] = [{"path": each.path, "message": each.message} for each in problems]
+    return shape
+
+
+def _etag(revision: int) -> str:
+    return f'"{revision}"'
+
+
+def _if_match() -> set[int] | None:
+    """The revisions that the caller accepts; None for `*`, any."""
+    header = request.headers.get("If-Match")
+    if header is None:
+        raise ProblemError(
+            428,
+            "precondition-required",
+            "If-Match is missing",
+            "Send the ETag of the workflow as you read it in the header If-Match, so that no one's change gets lost.",
+        )
+    tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    return None if "*" in tags else {int(tag) for tag in tags if tag.isascii() and tag.isdigit()}
+
+
+def _refuse_strangers(workflow: Workflow, doing: str) -> None:
+    if workflow.owner_id != identity().user_id and not identity().sees_all:
+        raise Forbidden(f"Only the owner of a workflow and admins may {doing}.")
+
+
+def _audit(action: str, workflow_id: UUID, **detail: Any) -> None:
+    target = ids.encode(ids.WORKFLOW, workflow_id)
+    audit.append(connection(), identity().user_id, action, target, detail=detail, address=address())

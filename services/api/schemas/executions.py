@@ -1,0 +1,166 @@
+"""Starting, listing and reading executions."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from services.api.schemas.base import Answer, Body, ExecutionId, Limit, Milliseconds, Query, UserId, WorkflowId
+
+Status = Literal["queued", "running", "waiting", "canceling", "success", "failed", "canceled"]
+Trigger = Literal["manual", "api", "schedule", "webhook", "retry", "workflow"]
+Moment = Annotated[int, Field(ge=0, le=253_402_300_799_000)]
+
+
+def _several(value: object) -> object:
+    """`a,b` and a repeated name both mean several values."""
+    texts = value if isinstance(value, list) else [value]
+    return [part for text in texts for part in str(text).split(",") if part]
+
+
+class StartExecution(Body):
+    """Run a workflow: the published version unless `version` says otherwise."""
+
+    input: Any = Field(default_factory=dict, description="What expressions read as `input`.")
+    version: Literal["published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "published"
+
+
+class ListExecutions(Query):
+    """Which executions to list; several statuses or triggers are separated by commas."""
+
+    status: Annotated[list[Status], BeforeValidator(_several)] = []
+    workflow_id: WorkflowId | None = None
+    user_id: UserId | None = None
+    trigger: Annotated[list[Trigger], BeforeValidator(_several)] = []
+    search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Part of a workflow's or user's name, or an exact execution id."
+    )
+    since: Moment | None = Field(default=None, alias="from", description="Created at or after, ms since the epoch.")
+    until: Moment | None = Field(default=None, alias="to", description="Created before, ms since the epoch.")
+    limit: Limit = 50
+    cursor: ExecutionId | None = None
+
+
+class ListSteps(Query):
+    """Which steps to read."""
+
+    limit: Limit = 200
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+
+
+class ListLogs(Query):
+    """Which log lines to read: those after a cursor or a line's id."""
+
+    after: Annotated[str, Field(max_length=50)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 200
+
+
+class ExecutionError(Answer):
+    """Why an execution failed, and at which step."""
+
+    message: str
+    code: str
+    step: str | None = None
+    node_id: str | None = None
+
+
+class Execution(Answer):
+    """The execution record. `input` and `output` come with a single one, `error` only when it failed."""
+
+    id: str
+    workflow_id: str
+    workflow_name: str
+    version: int | Literal["draft"]
+    user_id: str
+    user_name: str
+    status: Status
+    created_at: Milliseconds
+    started_at: Milliseconds | None
+    completed_at: Milliseconds | None
+    duration: Milliseconds | None
+    queue_wait: Milliseconds | None
+    trigger_type: Trigger
+    steps_executed: int
+    steps_resolved: int
+    total_steps: int
+    ai_tokens_used: int
+    api_calls_made: int
+    revision: int
+    stopping: Literal["fail"] | None = None
+    cancel_requested_at: Milliseconds | None = None
+    queued_reason: str | None = None
+    parent_id: str | None = None
+    retry_of: str | None = None
+    error: ExecutionError | None = None
+    input: Any = None
+    output: Any = None
+
+
+class ExecutionPage(Answer):
+    """A page of executions, newest first."""
+
+    items: list[Execution]
+    next_cursor: str | None
+
+
+class Attempt(Answer):
+    """One attempt of a step."""
+
+    number: int
+    started_at: Milliseconds | None
+    completed_at: Milliseconds | None
+    duration: Milliseconds | None
+    status: str
+    worker: str | None
+    error: dict[str, Any] | None = None
+
+
+class Step(Answer):
+    """One step: one node, one loop item. `queueWait`, `duration` and the times are those of the last attempt."""
+
+    id: str
+    node_id: str
+    name: str
+    type: str
+    container: str | None
+    index: int | list[int] | None
+    status: Literal["pending", "ready", "running", "waiting", "retrying", "success", "failed", "skipped", "canceled"]
+    port: str | None
+    ready_at: Milliseconds | None
+    started_at: Milliseconds | None
+    completed_at: Milliseconds | None
+    queue_wait: Milliseconds | None
+    duration: Milliseconds | None
+    due_at: Milliseconds | None = None
+    attempts: list[Attempt]
+    input: Any = None
+    output: Any = None
+    error: dict[str, Any] | None
+    ai_tokens_used: int
+    api_calls_made: int
+
+
+class StepPage(Answer):
+    """A page of steps in the order of the definition."""
+
+    items: list[Step]
+    next_cursor: str | None
+
+
+class LogLine(Answer):
+    """One line of the execution's log."""
+
+    id: int
+    at: Milliseconds
+    level: str
+    step_id: str | None
+    node_id: str | None
+    attempt: int
+    message: str
+    fields: dict[str, Any]
+
+
+class LogPage(Answer):
+    """Log lines, oldest first. Ask again with `after=nextCursor`; an empty page has no newer line yet."""
+
+    items: list[LogLine]
+    next_cursor: str | None

@@ -1,0 +1,69 @@
+"""People: never deleted, only disabled."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A row of `users`."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str
+    password_hash: str | None
+    disabled_at: datetime | None
+
+
+_COLUMNS = "id, email, name, role, password_hash, disabled_at"
+
+BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower(%s)"  # noqa: S608 - constants only
+FIRST_ADMIN = f"""
+SELECT {_COLUMNS} FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id LIMIT 1
+"""  # noqa: S608 - constants only
+# No row when the e-mail is taken.
+INSERT = f"""
+INSERT INTO users (email, name, role, password_hash) VALUES (%s, %s, %s, %s)
+ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants only
+SET_PASSWORD = "UPDATE users SET password_hash = %s WHERE id = %s"
+IDS_BY_NAME = r"""
+SELECT id FROM users WHERE name ILIKE %(pattern)s ESCAPE '\' OR email ILIKE %(pattern)s ESCAPE '\'
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+def by_email(connection: psycopg.Connection[Any], email: str) -> User | None:
+    """The user with this e-mail, in any letter case."""
+    with connection.cursor(row_factory=class_row(User)) as cursor:
+        return cursor.execute(BY_EMAIL, (email,)).fetchone()
+
+
+def first_admin(connection: psycopg.Connection[Any]) -> User | None:
+    """The oldest admin who is not disabled."""
+    with connection.cursor(row_factory=class_row(User)) as cursor:
+        return cursor.execute(FIRST_ADMIN).fetchone()
+
+
+def insert(
+    connection: psycopg.Connection[Any], email: str, name: str, role: str, password_hash: str | None
+) -> User | None:
+    """Add a user; None when the e-mail is taken."""
+    with connection.cursor(row_factory=class_row(User)) as cursor:
+        return cursor.execute(INSERT, (email, name, role, password_hash)).fetchone()
+
+
+def set_password(connection: psycopg.Connection[Any], user_id: UUID, password_hash: str) -> None:
+    """Replace the password's hash."""
+    connection.execute(SET_PASSWORD, (password_hash, user_id))
+
+
+def ids_by_name(connection: psycopg.Connection[Any], pattern: str, limit: int) -> list[UUID]:
+    """At most `limit` users whose name or e-mail matches the ILIKE pattern (escaped with a backslash)."""
+    return [row[0] for row in connection.execute(IDS_BY_NAME, {"pattern": pattern, "limit": limit})]

@@ -1,0 +1,132 @@
+"""The registry's rows: drafts, and which version is published. Never deleted, only archived."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A row of `workflows`; `definition` is the draft as Python values."""
+
+    id: UUID
+    owner_id: UUID
+    name: str
+    description: str
+    definition: Any
+    shared: bool
+    enabled: bool
+    revision: int
+    published_version: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Startable:
+    """What starting a workflow needs to know of it; `version_id` is None when the wanted version does not exist."""
+
+    name: str
+    enabled: bool
+    published_version: int | None
+    version_id: UUID | None
+
+
+_COLUMNS = """
+id, owner_id, name, description, definition, shared, enabled, revision, published_version, created_at, updated_at
+"""
+
+# `everything` is true for admins; others see their own and the shared ones.
+GET = f"""
+SELECT {_COLUMNS} FROM workflows
+WHERE id = %(id)s AND archived_at IS NULL AND (%(everything)s OR owner_id = %(viewer)s OR shared)
+"""  # noqa: S608 - constants only
+LOCK = f"{GET} FOR NO KEY UPDATE"
+INSERT = f"""
+INSERT INTO workflows (owner_id, name, description, definition, shared) VALUES (%s, %s, %s, %s, %s) RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants only
+UPDATE = f"""
+UPDATE workflows SET name = %s, description = %s, definition = %s, shared = %s, enabled = %s,
+  revision = revision + 1, updated_at = now()
+WHERE id = %s RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants only
+# The workflow with the id of one of its versions: number `number`, or the published one when that is NULL.
+FOR_START = """
+SELECT w.name, w.enabled, w.published_version, v.id AS version_id
+FROM workflows w LEFT JOIN workflow_versions v
+  ON v.workflow_id = w.id AND v.number = coalesce(%(number)s::int, w.published_version)
+WHERE w.id = %(id)s AND w.archived_at IS NULL AND (%(everything)s OR w.owner_id = %(viewer)s OR w.shared)
+"""
+PUBLISH = "UPDATE workflows SET published_version = %s, revision = revision + 1, updated_at = now() WHERE id = %s"
+ARCHIVE = "UPDATE workflows SET archived_at = now(), revision = revision + 1 WHERE id = %s"
+IDS_BY_NAME = r"SELECT id FROM workflows WHERE name ILIKE %s ESCAPE '\' ORDER BY id DESC LIMIT %s"
+
+
+def get(
+    connection: psycopg.Connection[Any], workflow_id: UUID, *, viewer: UUID, everything: bool, lock: bool = False
+) -> Workflow | None:
+    """The workflow if this user may see it and it is not archived; `lock` holds its row until the transaction ends."""
+    with connection.cursor(row_factory=class_row(Workflow)) as cursor:
+        query = LOCK if lock else GET
+        return cursor.execute(query, {"id": workflow_id, "viewer": viewer, "everything": everything}).fetchone()
+
+
+def for_start(
+    connection: psycopg.Connection[Any], workflow_id: UUID, number: int | None, *, viewer: UUID, everything: bool
+) -> Startable | None:
+    """The workflow and the id of version `number` (None: the published one), if this user may see it."""
+    values = {"id": workflow_id, "number": number, "viewer": viewer, "everything": everything}
+    with connection.cursor(row_factory=class_row(Startable)) as cursor:
+        return cursor.execute(FOR_START, values).fetchone()
+
+
+def insert(
+    connection: psycopg.Connection[Any],
+    owner_id: UUID,
+    *,
+    name: str,
+    description: str,
+    definition: str,
+    shared: bool = False,
+) -> Workflow:
+    """Add a workflow; `definition` is JSON text."""
+    with connection.cursor(row_factory=class_row(Workflow)) as cursor:
+        row = cursor.execute(INSERT, (owner_id, name, description, definition, shared)).fetchone()
+    assert row is not None  # noqa: S101 - an INSERT without a conflict clause returns its row
+    return row
+
+
+def update(
+    connection: psycopg.Connection[Any],
+    workflow_id: UUID,
+    *,
+    name: str,
+    description: str,
+    definition: str,
+    shared: bool,
+    enabled: bool,
+) -> Workflow:
+    """Replace what the user may change and count the revision up. The caller holds the row (`get(lock=True)`)."""
+    with connection.cursor(row_factory=class_row(Workflow)) as cursor:
+        row = cursor.execute(UPDATE, (name, description, definition, shared, enabled, workflow_id)).fetchone()
+    assert row is not None  # noqa: S101 - the caller holds the row
+    return row
+
+
+def set_published(connection: psycopg.Connection[Any], workflow_id: UUID, number: int) -> None:
+    """Make version `number` the one that runs."""
+    connection.execute(PUBLISH, (number, workflow_id))
+
+
+def archive(connection: psycopg.Connection[Any], workflow_id: UUID) -> None:
+    """Take it out of every list; its history stays."""
+    connection.execute(ARCHIVE, (workflow_id,))
+
+
+def ids_by_name(connection: psycopg.Connection[Any], pattern: str, limit: int) -> list[UUID]:
+    """At most `limit` workflows, archived ones too, whose name matches the ILIKE pattern (escaped with a backslash)."""
+    return [row[0] for row in connection.execute(IDS_BY_NAME, (pattern, limit))]

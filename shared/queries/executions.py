@@ -1,0 +1,175 @@
+"""Executions as records: one, or many by id. Every statement is bound to the partitions of its ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from shared import ids
+from shared.domain.states import TERMINAL_EXECUTION
+from shared.engine.plans import plan_of
+from shared.queries.shapes import Viewer, ms, span_ms
+
+LIVE_STATES = ("queued", "running", "waiting")
+TERMINAL_STATES = frozenset(state.value for state in TERMINAL_EXECUTION)
+
+# The only place that reads an execution for people. `low` and `high` are the bounds of the ids: they pick partitions.
+RECORDS = """
+SELECT e.id, e.workflow_id, w.name AS workflow_name, e.version_id, v.number AS version, e.user_id, u.name AS user_name,
+  e.state, e.stopping, e.queued_reason, e.created_at, e.started_at, e.completed_at, e.stop_requested_at,
+  e.total_steps, e.steps_executed, e.steps_resolved, e.ai_tokens, e.api_calls, e.revision,
+  e.trigger_type, e.parent_id, e.retry_of, e.failed_node, d.error
+FROM executions e
+JOIN workflows w ON w.id = e.workflow_id
+JOIN users u ON u.id = e.user_id
+JOIN workflow_versions v ON v.id = e.version_id
+LEFT JOIN execution_data d ON d.execution_id = e.id AND d.execution_id BETWEEN %(low)s AND %(high)s
+  AND d.node = e.failed_node AND d.item = coalesce(e.failed_item, '')
+WHERE e.id = ANY(%(ids)s) AND e.id BETWEEN %(low)s AND %(high)s
+  AND (%(everything)s OR e.user_id = %(viewer)s OR w.owner_id = %(viewer)s OR w.shared)
+ORDER BY e.id DESC
+"""
+INPUT = "SELECT input FROM execution_data WHERE execution_id = %s AND node = '' AND item = ''"
+OUTPUTS = """
+SELECT s.node, d.output FROM steps s
+JOIN execution_data d ON d.execution_id = s.execution_id AND d.node = s.node AND d.item = s.item
+WHERE s.execution_id = %(id)s AND d.execution_id = %(id)s
+  AND s.node = ANY(%(ends)s) AND s.item = '' AND s.state = 'success'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """What `RECORDS` selects."""
+
+    id: UUID
+    workflow_id: UUID
+    workflow_name: str
+    version_id: UUID
+    version: int | None
+    user_id: UUID
+    user_name: str
+    state: str
+    stopping: str | None
+    queued_reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    stop_requested_at: datetime | None
+    total_steps: int
+    steps_executed: int
+    steps_resolved: int
+    ai_tokens: int
+    api_calls: int
+    revision: int
+    trigger_type: str
+    parent_id: UUID | None
+    retry_of: UUID | None
+    failed_node: str | None
+    error: dict[str, Any] | None
+
+    @property
+    def status(self) -> str:
+        """The API's status: the state, or `canceling` while a cancel is under way."""
+        return "canceling" if self.stopping == "cancel" and self.state in LIVE_STATES else self.state
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it is over for good."""
+        return self.state in TERMINAL_STATES
+
+
+def rows(connection: psycopg.Connection[Any], execution_ids: Sequence[UUID], viewer: Viewer) -> list[ExecutionRow]:
+    """Those of the executions that exist and that the viewer may see, newest first."""
+    if not execution_ids:
+        return []
+    values = {
+        "ids": list(execution_ids),
+        "low": min(execution_ids),
+        "high": max(execution_ids),
+        "viewer": viewer.user_id,
+        "everything": viewer.everything,
+    }
+    with connection.cursor(row_factory=class_row(ExecutionRow)) as cursor:
+        return cursor.execute(RECORDS, values).fetchall()
+
+
+def row(connection: psycopg.Connection[Any], execution_id: UUID, viewer: Viewer) -> ExecutionRow | None:
+    """The execution if it exists and the viewer may see it."""
+    found = rows(connection, [execution_id], viewer)
+    return found[0] if found else None
+
+
+def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
+    """The execution record of the API, without input and output."""
+    shape = {
+        "id": ids.encode(ids.EXECUTION, found.id),
+        "workflowId": ids.encode(ids.WORKFLOW, found.workflow_id),
+        "workflowName": found.workflow_name,
+        "version": found.version if found.version is not None else "draft",
+        "userId": ids.encode(ids.USER, found.user_id),
+        "userName": found.user_name,
+        "status": found.status,
+        "createdAt": ms(found.created_at),
+        "startedAt": ms(found.started_at),
+        "completedAt": ms(found.completed_at),
+        "duration": span_ms(found.started_at, found.completed_at),
+        "queueWait": span_ms(found.created_at, found.started_at),
+        "triggerType": found.trigger_type,
+        "stepsExecuted": found.steps_executed,
+        "stepsResolved": found.steps_resolved,
+        "totalSteps": found.total_steps,
+        "aiTokensUsed": found.ai_tokens,
+        "apiCallsMade": found.api_calls,
+        "revision": found.revision,
+    }
+    return shape | _sometimes(connection, found)
+
+
+def detail(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
+    """The record with `input`, and with `output` once it succeeded."""
+    shape = record(connection, found)
+    stored = connection.execute(INPUT, (found.id,)).fetchone()
+    shape["input"] = stored[0] if stored is not None else None
+    if found.state == "success":
+        shape["output"] = _output(connection, found)
+    return shape
+
+
+def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
+    """The fields that only some records have."""
+    shape: dict[str, Any] = {}
+    if found.stopping == "fail" and not found.terminal:
+        shape["stopping"] = "fail"
+    if found.stop_requested_at is not None and found.stopping == "cancel":
+        shape["cancelRequestedAt"] = ms(found.stop_requested_at)
+    if found.queued_reason is not None and found.state == "queued":
+        shape["queuedReason"] = found.queued_reason
+    for name, other in (("parentId", found.parent_id), ("retryOf", found.retry_of)):
+        if other is not None:
+            shape[name] = ids.encode(ids.EXECUTION, other)
+    if found.state == "failed":
+        shape["error"] = _error(connection, found)
+    return shape
+
+
+def _error(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
+    error = found.error or {}
+    shape = {"message": error.get("message", "The execution failed."), "code": error.get("code", "FAILED")}
+    if found.failed_node is not None:
+        node = plan_of(connection, found.version_id).nodes.get(found.failed_node)
+        shape |= {"step": node.name if node is not None else found.failed_node, "nodeId": found.failed_node}
+    return shape
+
+
+def _output(connection: psycopg.Connection[Any], found: ExecutionRow) -> Any:
+    """The output of the one end that succeeded, or of several by node id; None when there is none."""
+    ends = plan_of(connection, found.version_id).ends
+    outputs = dict(connection.execute(OUTPUTS, {"id": found.id, "ends": list(ends)}).fetchall())
+    if len(outputs) == 1:
+        return next(iter(outputs.values()))
+    return {node: outputs[node] for node in ends if node in outputs} or None

@@ -1,0 +1,83 @@
+"""The log lines of one execution. Its cursor never skips a line that commits late."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from shared.queries.shapes import ms, step_id
+
+# A line's place is (tx, id); transactions that may still commit lines hide everything behind them.
+PAGE = """
+SELECT id, tx::text::bigint, at, level, node, item, attempt, message, fields FROM execution_logs
+WHERE execution_id = %(id)s AND tx < pg_snapshot_xmin(pg_current_snapshot())
+  AND (tx, id) > (%(tx)s::text::xid8, %(line)s::bigint)
+ORDER BY tx, id LIMIT %(limit)s
+"""
+PLACE = "SELECT tx::text::bigint FROM execution_logs WHERE execution_id = %s AND id = %s"
+
+NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+class Cursor(NamedTuple):
+    """The place of the last line seen; as text `8812-44`. The start is (0, 0)."""
+
+    tx: int = 0
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.tx}-{self.line}"
+
+
+def parse_cursor(connection: psycopg.Connection[Any], execution_id: UUID, text: str) -> Cursor | None:
+    """A cursor from its text, or from the id of a line (`44`); None when it is neither."""
+    tx, hyphen, line = text.partition("-")
+    if not hyphen:
+        tx, line = "", text
+    if not _number(line) or (hyphen and not _number(tx)):
+        return None
+    if hyphen:
+        return Cursor(int(tx), int(line))
+    row = connection.execute(PLACE, (execution_id, int(line))).fetchone()
+    return Cursor(row[0], int(line)) if row is not None else Cursor() if int(line) == 0 else None
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def page(
+    connection: psycopg.Connection[Any], execution_id: UUID, after: Cursor, limit: int
+) -> list[tuple[Cursor, dict[str, Any]]]:
+    """At most `limit` lines behind the cursor, oldest first, each with the cursor behind it."""
+    values = {"id": execution_id, "tx": str(after.tx), "line": after.line, "limit": limit}
+    return [(Cursor(row[1], row[0]), _line(*row)) for row in connection.execute(PAGE, values)]
+
+
+def _line(
+    number: int, _tx: int, at: Any, level: str, node: str, item: str, attempt: int, message: str, fields: Any
+) -> dict[str, Any]:  # the columns of PAGE
+    return {
+        "id": number,
+        "at": ms(at),
+        "level": level,
+        "stepId": step_id(node, item) if node else None,
+        "nodeId": node or None,
+        "attempt": attempt,
+        "message": message,
+        "fields": fields or {},
+    }
+
+
+def newest_transaction(connection: psycopg.Connection[Any]) -> int:
+    """The first transaction id that no transaction has had yet."""
+    row = connection.execute(NEWEST).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    return int(row[0])
+
+
+def settled(connection: psycopg.Connection[Any], transaction: int) -> bool:
+    """Whether every transaction before this one is over, so that its lines can be read."""
+    row = connection.execute(OLDEST).fetchone()
+    return row is not None and int(row[0]) >= transaction

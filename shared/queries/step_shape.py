@@ -1,0 +1,105 @@
+"""One step as the API shows it, from its row and its former attempts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from shared.domain.plan import PlanNode
+from shared.queries.shapes import ms, positions, span_ms, step_id
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A row of `steps` with its last error, or with only the first three fields, a step that has no row."""
+
+    node: str
+    item: str
+    state: str
+    tx: int = 0
+    attempt: int = 0
+    ready_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    due_at: datetime | None = None
+    worker: str | None = None
+    port: str | None = None
+    ai_tokens: int = 0
+    api_calls: int = 0
+    reused_from: UUID | None = None
+    error: Any = None
+
+    @property
+    def id(self) -> str:
+        """The step's id at the API."""
+        return step_id(self.node, self.item)
+
+
+class Attempt(NamedTuple):
+    """One attempt, superseded or the last."""
+
+    number: int
+    state: str
+    worker: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: Any
+
+
+class Values(NamedTuple):
+    """What a step read and returned."""
+
+    input: Any = None
+    output: Any = None
+
+
+def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: Values | None) -> dict[str, Any]:
+    """The API's step; without `values`, `input` and `output` are left out."""
+    index = positions(row.item)
+    shape: dict[str, Any] = {
+        "id": row.id,
+        "nodeId": node.id,
+        "name": node.name,
+        "type": node.type,
+        "container": node.container or None,
+        "index": None if not index else index[0] if len(index) == 1 else index,
+        "status": row.state,
+        "port": row.port,
+        "readyAt": ms(row.ready_at),
+        "startedAt": ms(row.started_at),
+        "completedAt": ms(row.completed_at),
+        "queueWait": span_ms(row.ready_at, row.started_at),
+        "duration": span_ms(row.started_at, row.completed_at),
+        "attempts": [_attempt(each) for each in (*former, *_last(row, former))],
+        "error": row.error,
+        "aiTokensUsed": row.ai_tokens,
+        "apiCallsMade": row.api_calls,
+    }
+    if row.state in ("retrying", "waiting"):
+        shape["dueAt"] = ms(row.due_at)
+    if values is not None:
+        shape |= {"input": values.input, "output": values.output}
+    return shape
+
+
+def _last(row: StepRow, former: Sequence[Attempt]) -> list[Attempt]:
+    """The attempt that lives in the step's own row, unless none has begun or it is superseded already."""
+    if row.started_at is None or any(each.number == row.attempt for each in former):
+        return []
+    state = "failed" if row.state in ("retrying", "ready") else row.state
+    return [Attempt(row.attempt, state, row.worker, row.started_at, row.completed_at, row.error)]
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "number": attempt.number,
+        "startedAt": ms(attempt.started_at),
+        "completedAt": ms(attempt.completed_at),
+        "duration": span_ms(attempt.started_at, attempt.completed_at),
+        "status": attempt.state,
+        "worker": attempt.worker,
+    }
+    if attempt.error is not None:
+        shape["error"] = attempt.error
+    return shape

@@ -1,0 +1,1 @@
+"""What the two web applications share: the database session, the guard, headers, the live hub, error answers."""

@@ -1,0 +1,107 @@
+"""Flask-SQLAlchemy as pool and session: one psycopg connection and one transaction per request.
+
+Views call `connection()`, hand it to engine and query functions, and end with `commit()`; without it everything is
+rolled back when the request ends. Streams borrow a connection for each read (`borrowed`) and hold none in between.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from psycopg.types.json import set_json_loads
+from sqlalchemy import Engine, event, exc
+
+from shared.domain.values import from_json
+
+db = SQLAlchemy()
+
+CONNECT_TIMEOUT_S = 2
+POOL_TIMEOUT_S = 2
+_SESSION_SETTINGS = """
+SELECT set_config('statement_timeout', '15s', false), set_config('lock_timeout', '5s', false),
+  set_config('idle_in_transaction_session_timeout', '60s', false),
+  set_config('plan_cache_mode', 'force_custom_plan', false)
+"""
+
+# What it looks like when Postgres is down, restarting, or has no connection left for us.
+UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+)
+
+
+def install_database(app: Flask, database_url: str, *, pool_size: int = 10) -> None:
+    """Give the application its pool: `pool_size` connections kept, twice as many at a peak. Connects to nothing yet."""
+    url = database_url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": pool_size,
+        "max_overflow": pool_size,
+        "pool_timeout": POOL_TIMEOUT_S,
+        "pool_use_lifo": True,
+        "connect_args": {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": 10_000,
+            "application_name": app.import_name,
+        },
+    }
+    db.init_app(app)
+    with app.app_context():
+        event.listen(db.engine, "connect", _prepare)
+        event.listen(db.engine, "checkout", _refuse_dead)
+
+
+def engine_of(app: Flask) -> Engine:
+    """The application's pool, for code that runs outside a request."""
+    with app.app_context():
+        return db.engine
+
+
+def connection() -> psycopg.Connection[Any]:
+    """This request's connection, in its transaction."""
+    return cast("psycopg.Connection[Any]", db.session.connection().connection.driver_connection)
+
+
+def commit() -> None:
+    """Commit this request's transaction."""
+    db.session.commit()
+
+
+def release() -> None:
+    """Roll back what is open and give the connection back to the pool before the request ends."""
+    db.session.remove()
+
+
+@contextmanager
+def borrowed(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the pool for a moment; rolled back and given back at the end."""
+    pooled = engine.raw_connection()
+    try:
+        yield cast("psycopg.Connection[Any]", pooled.driver_connection)
+    finally:
+        pooled.close()
+
+
+def _prepare(connection: psycopg.Connection[Any], _record: object) -> None:
+    """Set up a new connection: exact integers in JSON, time limits, plans made for the ids at hand (partitions)."""
+    set_json_loads(from_json, connection)
+    connection.execute(_SESSION_SETTINGS)
+    connection.commit()
+
+
+def _refuse_dead(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
+    """Replace a connection that the server has closed, without asking it: two reads of the socket, no round trip."""
+    try:
+        # The first call reads a last message of the server, the second one sees that it hung up.
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        raise exc.InvalidatePoolError from None
+    if connection.closed or connection.broken:
+        raise exc.InvalidatePoolError
