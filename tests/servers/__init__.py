@@ -1,0 +1,1 @@
+"""Real Postgres, Valkey and RabbitMQ for the tests, each with start, stop and kill. `tests/conftest.py` exports them."""
