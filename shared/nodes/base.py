@@ -4,8 +4,9 @@ A node never sees the database, the broker or another node: it gets a `Context` 
 evaluated and validated) and returns a `Done` or a `Wait`, or raises `NodeError`.
 """
 
-
-from collections.abc import Callable
+import builtins
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -13,8 +14,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from shared.domain.errors import NodeError
+from shared.nodes import parameters
 
 __all__ = ["Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
 
@@ -24,7 +27,9 @@ T = TypeVar("T")
 class Params(BaseModel):
     """Base of every node's parameters: camelCase names as in the definition, unknown names refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, hide_input_in_errors=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,11 @@ class Context(Protocol):
     """Stable over all attempts of this step: `execution:node:item`. Pass it on to other systems."""
     resumed: bool
     """True when this run follows a `Wait`."""
-    random: Random
-    """The step's own source of randomness (differs per attempt)."""
+
+    @property
+    def random(self) -> Random:
+        """The step's own source of randomness (differs per attempt)."""
+
     http: httpx2.AsyncClient
     """The process's pooled client. It refuses private addresses unless a setting allows them."""
 
@@ -91,19 +99,29 @@ class NodeType:
     category: ClassVar[str] = "action"  # trigger | action | logic | ai | data
     pool: ClassVar[str] = "default"
     inline: ClassVar[bool] = False
-    params: ClassVar[type[Params]]
+    params: ClassVar[builtins.type[Params]]
     example: ClassVar[dict[str, Any]]
     """Parameters that run as they stand."""
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000
 
-    def ports(self, params: dict[str, Any]) -> tuple[str, ...]:
+    def ports(self, params: dict[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The named ways out, given the raw parameters of a definition; () for the one plain way."""
         return ()
+
+    def check(self, params: dict[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG002
+        """What is wrong with the raw parameters whatever their expressions give: (path below params, message)."""
+        return ()
+
+    def param_problems(self, params: dict[str, Any], dynamic: AbstractSet[str]) -> list[tuple[str, str]]:
+        """Every problem of raw parameters; fields named in `dynamic` hold expressions and are checked by `parse`."""
+        return parameters.problems_of(self.params, params, dynamic, list(self.check(params)))
+
+    def parse(self, values: Any) -> Any:
+        """`params` from evaluated values. Raises NodeError INVALID_PARAMS, naming each field; values are not echoed."""
+        return parameters.parsed(self.params, values)
 
     async def run(self, ctx: Context, params: Any) -> Done | Wait:
         """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
         raise NotImplementedError
-
-
