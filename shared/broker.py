@@ -91,6 +91,6 @@ def queue_depths(url: str, names: list[str]) -> dict[str, int] | None:
         return rabbitmq_depths(url, names)
     try:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
-            return {name: int(client.llen(f"flowversal:{name}")) for name in names}  # type: ignore[arg-type]
+            return {name: int(client.llen(f"flowversal:{name}")) for name in names}
     except redis.RedisError:
         return None

@@ -21,17 +21,17 @@ from pika.adapters.blocking_connection import BlockingChannel
 DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
 
 
-class SafeConsumer(_RabbitmqConsumer):  # type: ignore[misc]
+class SafeConsumer(_RabbitmqConsumer):
     """Stamps each message with itself and ignores acknowledgements of messages that another consumer received."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+        super().__init__(*args)  # type: ignore[no-untyped-call]
         self._finished: list[int] = []
         self._lock = threading.Lock()
 
     def __next__(self) -> Any:
         try:
-            message = super().__next__()
+            message = super().__next__()  # type: ignore[no-untyped-call]
         except StopIteration:
             raise ConnectionClosed(Exception("the server canceled the consumer")) from None
         if message is not None:
@@ -82,7 +82,7 @@ class SafeConsumer(_RabbitmqConsumer):  # type: ignore[misc]
         self.channel.basic_nack(tag, requeue=False)
 
 
-class FlowversalRabbitmqBroker(RabbitmqBroker):  # type: ignore[misc]
+class FlowversalRabbitmqBroker(RabbitmqBroker):
     """Dramatiq's broker with safe consumers and without delay queues: timers live in Postgres."""
 
     @property
@@ -98,7 +98,7 @@ class FlowversalRabbitmqBroker(RabbitmqBroker):  # type: ignore[misc]
             self.queues_pending.add(queue_name)
             self.emit_after("declare_queue", queue_name)
         if ensure:
-            self._ensure_queue(queue_name)
+            self._ensure_queue(queue_name)  # type: ignore[no-untyped-call]
 
     def _declare_dq_queue(self, queue_name: str) -> None:
         """There are no delayed messages."""

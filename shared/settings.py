@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_HOST")
     workers: int = Field(2, validation_alias="FLOWVERSAL_WORKERS", ge=1, le=64)
     worker_threads: int = Field(32, validation_alias="FLOWVERSAL_WORKER_THREADS", ge=1, le=256)
+    worker_id: str = Field("", validation_alias="FLOWVERSAL_WORKER_ID")
     worker_pool: str = Field("default", validation_alias="FLOWVERSAL_WORKER_POOL")
     metrics_port: int = Field(0, validation_alias="FLOWVERSAL_METRICS_PORT", ge=0, le=65535)
     metrics_host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_METRICS_HOST")

@@ -22,6 +22,7 @@ from shared.domain.states import (
 )
 
 MAX_LOST = 3
+WORKER_LOST = "WORKER_LOST"
 StepKey = tuple[str, str]
 """(node, item) within one execution."""
 
@@ -199,6 +200,7 @@ class Turn:
             self._move(row, StepEvent.LEASE_EXPIRED)
             return
         self._end(row, outcome, StepEvent.FAILED)
+        row.error_code = outcome.error_code or WORKER_LOST
         self._stop(row)
 
     def _wake(self, row: StepRow) -> None:

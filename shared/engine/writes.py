@@ -121,9 +121,13 @@ def _keep_attempts(connection: _Connection, turns: Mapping[UUID, Turn], outcomes
             **_columns([outcome.key for outcome in kept]),
             "ai_tokens": [outcome.ai_tokens for outcome in kept],
             "api_calls": [outcome.api_calls for outcome in kept],
-            "errors": [LOST_ERROR if outcome.kind is Kind.LOST else outcome.error for outcome in kept],
+            "errors": [_error(outcome) for outcome in kept],
         }
         connection.execute(hot.KEEP_ATTEMPTS, parameters)
+
+
+def _error(outcome: Outcome) -> str | None:
+    return LOST_ERROR if outcome.kind is Kind.LOST else outcome.error
 
 
 def _update_steps(connection: _Connection, turns: Mapping[UUID, Turn], options: "Options") -> None:
@@ -172,7 +176,7 @@ def _insert_data(connection: _Connection, turns: Mapping[UUID, Turn], outcomes: 
     """Input, output and error of steps that ended now; a wait and a retry write theirs when the step ends."""
     replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
     ended = [o for o in outcomes if o.kind not in (Kind.WAIT, Kind.DUE) and o.key not in replaced]
-    ended = [o for o in ended if o.input is not None or o.output is not None or o.error is not None]
+    ended = [o for o in ended if o.input is not None or o.output is not None or _error(o) is not None]
     if ended:
         keys = _columns([outcome.key for outcome in ended])
         parameters = {
@@ -181,7 +185,7 @@ def _insert_data(connection: _Connection, turns: Mapping[UUID, Turn], outcomes: 
             "items": keys["items"],
             "inputs": [outcome.input for outcome in ended],
             "outputs": [outcome.output for outcome in ended],
-            "errors": [outcome.error for outcome in ended],
+            "errors": [_error(outcome) for outcome in ended],
         }
         connection.execute(hot.INSERT_DATA, parameters)
 

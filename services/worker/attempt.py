@@ -1,0 +1,178 @@
+"""Run one attempt of a step: evaluate its parameters, run its node, say how it ended. No database in here."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import CancelledError, Future
+from datetime import UTC, datetime
+from random import random
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.worker.context import StepContext
+from services.worker.running import Registry, Running
+from shared import ids
+from shared.domain.errors import InvalidValue, NodeError
+from shared.domain.planner import Kind
+from shared.domain.values import from_json, to_json
+from shared.engine.requests import Claimed, Outcome
+from shared.expr import ExpressionError
+from shared.log import get_logger
+from shared.nodes.base import Done, NodeType, Wait
+
+MAX_INPUT_BYTES = 1_000_000
+_log = get_logger(__name__)
+
+
+class Runner:
+    """Runs nodes: pure ones in the calling thread, the others on the process's event loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        registry: Registry,
+        node_types: Mapping[str, NodeType],
+        max_output_bytes: int,
+    ) -> None:
+        self._loop = loop
+        self._registry = registry
+        self._node_types = node_types
+        self._max_output_bytes = max_output_bytes
+
+    def run(self, claimed: Claimed, running: Running, ctx: StepContext) -> Outcome:
+        """The outcome of one attempt; never raises. Its texts are JSON that Postgres takes."""
+        given: str | None = None
+        try:
+            params = evaluate(claimed)
+            given = _input_text(params)
+            node_type = self._node_types[claimed.node.type]
+            result = self._call(node_type, node_type.params.model_validate(params), claimed, running, ctx)
+            return self._succeeded(claimed, ctx, given, result)
+        except NodeError as error:
+            return failed(claimed, error, ctx=ctx, given=given)
+        except ExpressionError as error:
+            return failed(claimed, NodeError(error.code, str(error)), ctx=ctx, given=given)
+        except ValidationError as error:
+            return failed(claimed, NodeError("INVALID_PARAMS", _explain(error)), ctx=ctx, given=given)
+        except InvalidValue as error:
+            return failed(claimed, NodeError("INVALID_OUTPUT", str(error)), ctx=ctx, given=given)
+        except (CancelledError, asyncio.CancelledError):
+            return _outcome(claimed, Kind.STOPPED, ctx, input=given)
+        except Exception as error:
+            _log.exception("a node raised what it does not document", node_type=claimed.node.type)
+            text = f"The node raised {type(error).__name__}; this is a bug of the node type {claimed.node.type!r}."
+            return failed(claimed, NodeError("NODE_BUG", text), ctx=ctx, given=given)
+
+    def _call(
+        self, node_type: NodeType, params: Any, claimed: Claimed, running: Running, ctx: StepContext
+    ) -> Done | Wait:
+        if running.stopped:
+            raise CancelledError
+        coroutine = node_type.run(ctx, params)
+        if node_type.inline:
+            return _run_inline(coroutine)
+        return self._run_on_loop(coroutine, claimed, running)
+
+    def _run_on_loop(
+        self, coroutine: Coroutine[Any, Any, Done | Wait], claimed: Claimed, running: Running
+    ) -> Done | Wait:
+        limit_s = claimed.node.timeout_ms / 1000
+        future: Future[Done | Wait] = asyncio.run_coroutine_threadsafe(
+            asyncio.wait_for(coroutine, limit_s), self._loop
+        )
+        self._registry.arm(running, future.cancel)
+        try:
+            return future.result(timeout=limit_s + 5)
+        except TimeoutError:
+            future.cancel()
+            text = f"The step took longer than its limit of {limit_s:g} s. Raise timeoutMs if that is expected."
+            raise NodeError("STEP_TIMEOUT", text, retryable=True) from None
+
+    def _succeeded(self, claimed: Claimed, ctx: StepContext, given: str | None, result: Done | Wait) -> Outcome:
+        if isinstance(result, Wait):
+            return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result))
+        output = to_json(result.output, max_bytes=self._max_output_bytes).decode()
+        return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
+
+
+def _run_inline(coroutine: Coroutine[Any, Any, Done | Wait]) -> Done | Wait:
+    """Run a coroutine that never awaits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: Done | Wait = stop.value
+        return result
+    coroutine.close()
+    raise NodeError("NODE_BUG", "The node type says it never awaits, but it does.")
+
+
+def evaluate(claimed: Claimed) -> Any:
+    """The parameters with every expression replaced; reads only what the claim brought."""
+    template = claimed.node.params
+    if not template.has_expressions:
+        return template.source
+    values = {node: from_json(text) for node, text in claimed.values.items()}
+    scope = {
+        "input": values.get(""),
+        "steps": {node: {"output": values.get(node)} for node in claimed.node.reads},
+        "execution": {"id": ids.encode(ids.EXECUTION, claimed.key[0])},
+        "workflow": {"id": ids.encode(ids.WORKFLOW, claimed.workflow_id)},
+        "now": datetime.now(UTC),
+    }
+    return template.evaluate(scope)
+
+
+def failed(claimed: Claimed, error: NodeError, *, ctx: StepContext | None = None, given: str | None = None) -> Outcome:
+    """The outcome of an attempt that failed."""
+    details = {"code": error.code, "message": error.message[:4_000], "retryable": error.retryable}
+    return _outcome(
+        claimed,
+        Kind.FAILED,
+        ctx,
+        input=given,
+        error=_safe_json(details),
+        error_code=error.code,
+        retryable=error.retryable,
+        retry_after_s=error.retry_after_s,
+        jitter=random(),  # noqa: S311 - back-off, not a secret
+    )
+
+
+def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: Any) -> Outcome:
+    return Outcome(
+        key=claimed.key,
+        kind=kind,
+        fence=claimed.fence,
+        joins=claimed.node.joins_after,
+        ai_tokens=ctx.tokens if ctx else 0,
+        api_calls=ctx.api_calls if ctx else 0,
+        **fields,
+    )
+
+
+def _safe_json(value: dict[str, Any]) -> str:
+    try:
+        return to_json(value, max_bytes=20_000).decode()
+    except InvalidValue:
+        clean = {k: v.encode("ascii", "replace").decode().replace("\x00", "?") if isinstance(v, str) else v
+                 for k, v in value.items()}
+        return to_json(clean, max_bytes=20_000).decode()
+
+
+def _input_text(params: Any) -> str | None:
+    """What the step was given, for people to see; too large or unstorable inputs are described instead."""
+    try:
+        return to_json(params, max_bytes=MAX_INPUT_BYTES).decode()
+    except InvalidValue as error:
+        return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_INPUT_BYTES).decode()
+
+
+def _wait_s(wait: Wait) -> float:
+    if wait.until is not None:
+        return max(0.0, (wait.until - datetime.now(UTC)).total_seconds())
+    return (wait.for_ms or 0) / 1000
+
+
+def _explain(error: ValidationError) -> str:
+    problems = (f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False))
+    return "The parameters do not fit after their expressions were evaluated. " + "; ".join(problems)

@@ -1,0 +1,62 @@
+"""What a running step sees of the world: see shared/nodes/base.py, Context."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any, TypeVar
+
+import httpx2
+
+from services.worker.logs import LogWriter
+from shared import ids
+from shared.engine.requests import Claimed
+
+T = TypeVar("T")
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class StepContext:
+    """One attempt's context; counts what it used."""
+
+    def __init__(self, claimed: Claimed, logs: LogWriter, http: httpx2.AsyncClient, threads: ThreadPoolExecutor) -> None:
+        execution_id, node, item = claimed.key
+        self.execution_id = ids.encode(ids.EXECUTION, execution_id)
+        self.workflow_id = ids.encode(ids.WORKFLOW, claimed.workflow_id)
+        self.node_id = node
+        self.node_name = claimed.node.name
+        self.attempt = claimed.attempt
+        self.idempotency_key = f"{self.execution_id}:{node}:{item}"
+        self.resumed = claimed.resumed
+        self.http = http
+        self.tokens = 0
+        self.api_calls = 0
+        self._claimed = claimed
+        self._logs = logs
+        self._threads = threads
+
+    @property
+    def random(self) -> Random:
+        """A generator seeded by this attempt."""
+        return Random(f"{self.idempotency_key}:{self.attempt}")  # noqa: S311 - for simulation, not for secrets
+
+    def log(self, level: str, message: str, **fields: Any) -> None:
+        """Add a line to the execution's log; an unknown level becomes info."""
+        level = level if level in LEVELS else "info"
+        self._logs.add(self._claimed.key, self.attempt, level, message, fields)
+
+    def count_tokens(self, tokens: int) -> None:
+        """Add AI tokens."""
+        self.tokens += tokens
+
+    def count_api_call(self) -> None:
+        """Count one request to another system."""
+        self.api_calls += 1
+
+    async def in_thread(self, fn: Callable[[], T], on_cancel: Callable[[], None]) -> T:
+        """Run a blocking function in a thread; a cancel calls `on_cancel` at once and does not wait for the thread."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, fn)
+        except asyncio.CancelledError:
+            on_cancel()
+            raise

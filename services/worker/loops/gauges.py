@@ -1,0 +1,38 @@
+"""Numbers that only the whole can give: messages in each queue, and the age of the oldest ready step of each pool."""
+
+from typing import Any, ClassVar
+
+import psycopg
+
+from services.worker.loops.base import Loop, Tools
+from services.worker.loops.horizon import RenewedHorizon
+from shared import metrics
+from shared.broker import POOLS, queue_depths, queue_names
+
+# Ready steps are those with a `due_at`, so this reads no finished one.
+OLDEST_READY = """
+SELECT pool, extract(epoch FROM now() - min(ready_at))::float8 FROM steps
+WHERE due_at IS NOT NULL AND state = 'ready' AND execution_id BETWEEN %(lo)s AND %(hi)s
+GROUP BY pool
+"""
+
+
+class Gauges(Loop):
+    """Every five seconds; a queue keeps its last depth while the broker is away."""
+
+    interval_s: ClassVar[float] = 5.0
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._horizon = RenewedHorizon()
+
+    def run(self, connection: psycopg.Connection[Any]) -> float:
+        """One measurement."""
+        ages = dict.fromkeys(POOLS, 0.0)
+        ages.update(connection.execute(OLDEST_READY, self._horizon.get(connection)._asdict()).fetchall())
+        for pool, age_s in ages.items():
+            metrics.OLDEST_READY.labels(pool).set(age_s)
+        names = [name for pool in POOLS for name in queue_names(pool)]
+        for name, depth in (queue_depths(self.tools.settings.broker_url, names) or {}).items():
+            metrics.QUEUE_DEPTH.labels(name).set(depth)
+        return self.interval_s

@@ -1,0 +1,55 @@
+"""Lost messages: publishes ready steps again that no worker has heard of."""
+
+import time
+from datetime import datetime
+from typing import Any, ClassVar
+
+import psycopg
+
+from services.worker.loops.base import Loop, Tools
+from services.worker.loops.horizon import RenewedHorizon
+from shared import metrics
+from shared.broker import POOLS, PRIORITIES, queue_depths, queue_name
+from shared.db.horizon import Horizon
+from shared.engine.sweep import LIMIT, QueueState, progress, something_due, sweep
+
+_QUEUES = {queue_name(pool, priority): (pool, priority) for pool in POOLS for priority in range(len(PRIORITIES))}
+_MOST_ROUNDS = 20
+# A pass may read every waiting step of a long backlog; it then rests four times as long as it worked.
+_REST = 4.0
+
+
+class Sweeper(Loop):
+    """Asks the broker only when a step is due; while the broker is away nothing is published and no wait grows."""
+
+    interval_s: ClassVar[float] = 1.0
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._horizon = RenewedHorizon()
+        self._reached: dict[tuple[str, int], datetime] = {}
+
+    def run(self, connection: psycopg.Connection[Any]) -> float:
+        """One sweep."""
+        began = time.monotonic()
+        horizon = self._horizon.get(connection)
+        if something_due(connection, horizon=horizon):
+            self._sweep(connection, horizon)
+        return max(min(self.interval_s, self.tools.settings.sweep_s), _REST * (time.monotonic() - began))
+
+    def _sweep(self, connection: psycopg.Connection[Any], horizon: Horizon) -> None:
+        depths = queue_depths(self.tools.settings.broker_url, list(_QUEUES))
+        if depths is None:
+            return
+        for queue, reached in progress(connection, horizon=horizon).items():
+            self._reached[queue] = max(reached, self._reached.get(queue, reached))
+        queues = [
+            QueueState(*queue, empty=depths[name] == 0, reached=self._reached.get(queue))
+            for name, queue in _QUEUES.items()
+        ]
+        for _ in range(_MOST_ROUNDS):
+            refs = sweep(connection, queues, after_s=self.tools.settings.republish_after_s, horizon=horizon)
+            self.tools.publisher.publish(refs)
+            metrics.SWEEPER_ACTIONS.labels("republished").inc(len(refs))
+            if len(refs) < LIMIT:
+                break

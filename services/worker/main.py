@@ -1,0 +1,129 @@
+"""A worker process: Dramatiq's worker threads over one committer, one publisher, one event loop, one heartbeat."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import dramatiq
+import httpx2
+from dramatiq.middleware import Middleware
+from dramatiq.worker import Worker
+
+from services.worker.attempt import Runner
+from services.worker.heartbeat import Heartbeat
+from services.worker.logs import LogWriter
+from services.worker.run_step import StepRunner
+from services.worker.running import Registry
+from shared import log, metrics
+from shared.broker import ACTOR, is_rabbitmq, make_broker, queue_names
+from shared.engine.batch import Batch, Options
+from shared.engine.committer import Committer
+from shared.live import HintWriter
+from shared.net.client import make_client
+from shared.nodes.catalogue import node_types
+from shared.publisher import make_publisher
+from shared.settings import Settings, get_settings
+
+STOP_TIMEOUT_MS = 10_000
+REDIS_POLL_MS = 100
+RABBITMQ_POLL_MS = 1_000
+
+
+class Received(Middleware):
+    """Tells the runner which message its thread is about to process."""
+
+    def __init__(self, runner: StepRunner) -> None:
+        self._runner = runner
+
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        """Dramatiq's signal."""
+        self._runner.received(message)
+
+
+def new_worker_id() -> str:
+    """`host-pid-random`: never reused."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def start_loop() -> asyncio.AbstractEventLoop:
+    """The event loop on which nodes with I/O run, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="nodes", daemon=True).start()
+    return loop
+
+
+def register(broker: dramatiq.Broker, runner: StepRunner, pool: str) -> None:
+    """One actor that listens on every queue of a pool."""
+    names = queue_names(pool)
+    dramatiq.actor(actor_name=ACTOR, queue_name=names[1], broker=broker)(runner)
+    for name in names:
+        broker.declare_queue(name)
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; then finish the steps at hand, for at most 10 s."""
+    worker_id = settings.worker_id or new_worker_id()
+    hints = HintWriter(settings.redis_url)
+    registry = Registry()
+    logs = LogWriter(settings.database_url, lambda ids: hints.touch(*ids))
+    options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
+    committer = Committer(settings.database_url, options, lambda batch: _announce(batch, hints))
+    publisher = make_publisher(settings.broker_url)
+    loop = start_loop()
+    runner = StepRunner(
+        database_url=settings.database_url,
+        committer=committer,
+        runner=Runner(loop, registry, node_types(), settings.max_output_bytes),
+        publisher=publisher,
+        registry=registry,
+        logs=logs,
+        http=_client(loop, settings),
+        threads=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="blocking"),
+    )
+    heartbeat = Heartbeat(settings, worker_id, registry)
+    broker = make_broker(settings.broker_url, [Received(runner)])
+    register(broker, runner, settings.worker_pool)
+    metrics.serve(settings.metrics_port, settings.metrics_host)
+    poll_ms = RABBITMQ_POLL_MS if is_rabbitmq(settings.broker_url) else REDIS_POLL_MS
+    worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=poll_ms)
+    worker.start()
+    _wait_for_stop()
+    worker.stop(timeout=STOP_TIMEOUT_MS)
+    for part in (committer, publisher, heartbeat, logs, hints):
+        part.close()
+
+
+def _client(loop: asyncio.AbstractEventLoop, settings: Settings) -> httpx2.AsyncClient:
+    async def make() -> httpx2.AsyncClient:
+        return make_client(settings)
+
+    return asyncio.run_coroutine_threadsafe(make(), loop).result()
+
+
+def _announce(batch: Batch, hints: HintWriter) -> None:
+    hints.touch(*batch.touched)
+    for state in batch.ended.values():
+        metrics.EXECUTIONS_FINISHED.labels(state).inc()
+
+
+def _wait_for_stop() -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+
+
+def main() -> None:
+    """Entry of `python -m services.worker`."""
+    settings = get_settings()
+    log.configure(settings, "worker")
+    run(settings)
+    # Threads of steps that did not end in time must not keep the process alive; their leases run out.
+    sys.stderr.flush()
+    os._exit(0)

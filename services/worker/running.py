@@ -1,0 +1,83 @@
+"""What this process is running right now: the heartbeat renews it, a cancel stops it."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from shared.engine.requests import Key
+
+_REMEMBERED_STOPS = 10_000
+
+
+@dataclass(slots=True)
+class Running:
+    """One attempt. `stop` ends it at once; `acknowledge` gives its message back to the broker as done (None: cannot)."""
+
+    key: Key
+    fence: int
+    stop: Callable[[], object] | None = None
+    acknowledge: Callable[[], object] | None = None
+    stopped: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+
+class Registry:
+    """All attempts of the process. A stop that arrives before its attempt is registered is remembered."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[Key, Running] = {}
+        self._stopped: OrderedDict[UUID, None] = OrderedDict()
+
+    def add(self, running: Running) -> None:
+        """Register an attempt; marks it stopped if its execution was stopped while it was being claimed."""
+        with self._lock:
+            self._running[running.key] = running
+            running.stopped = running.key[0] in self._stopped
+
+    def remove(self, running: Running) -> None:
+        """The attempt is over."""
+        with self._lock:
+            if self._running.get(running.key) is running:
+                del self._running[running.key]
+
+    def arm(self, running: Running, stop: Callable[[], object]) -> None:
+        """Say how to end this attempt; ends it now if it was stopped already."""
+        with self._lock:
+            running.stop = stop
+            stopped = running.stopped
+        if stopped:
+            stop()
+
+    def stop_execution(self, execution_id: UUID) -> None:
+        """End every attempt of an execution, and those that are being claimed at this moment."""
+        with self._lock:
+            self._stopped[execution_id] = None
+            while len(self._stopped) > _REMEMBERED_STOPS:
+                self._stopped.popitem(last=False)
+            found = [running for key, running in self._running.items() if key[0] == execution_id]
+        for running in found:
+            self.stop(running)
+
+    def stop(self, running: Running) -> None:
+        """End one attempt."""
+        with self._lock:
+            running.stopped = True
+            stop = running.stop
+        if stop is not None:
+            stop()
+
+    def all(self) -> list[Running]:
+        """A copy of what runs now."""
+        with self._lock:
+            return list(self._running.values())
+
+
+def acknowledger(message: Any) -> Callable[[], object] | None:
+    """How to acknowledge a Dramatiq message early; None where the broker has no acknowledgement by message."""
+    consumer = getattr(message, "consumer", None)
+    return None if consumer is None else lambda: consumer.ack(message)

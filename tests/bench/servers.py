@@ -1,0 +1,51 @@
+"""The servers of a benchmark: Postgres with every guarantee on, RabbitMQ, Valkey; in a folder that is thrown away."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.standalone import identity
+from services.standalone.servers.postgres import Postgres
+from services.standalone.servers.rabbitmq import RabbitMQ
+from services.standalone.servers.valkey import Valkey
+from shared.db.migrate import upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where the servers listen."""
+
+    database: str
+    broker: str
+    redis: str
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a worker process."""
+        return {"DATABASE_URL": self.database, "BROKER_URL": self.broker, "REDIS_URL": self.redis}
+
+
+@contextmanager
+def servers() -> Iterator[Urls]:
+    """Start all three, migrate, and stop them at the end."""
+    with tempfile.TemporaryDirectory(prefix="flowversal-bench-") as text:
+        folder = Path(text)
+        folder.chmod(0o755)
+        user = identity.own(folder, [])
+        postgres = Postgres(folder / "postgres", folder / "postgres.log", user)
+        rabbitmq = RabbitMQ(folder / "rabbitmq", folder / "rabbitmq.log", user)
+        valkey = Valkey(folder / "valkey", folder / "valkey.log", user)
+        started = []
+        try:
+            for server in (rabbitmq, postgres, valkey):
+                server.start()
+                started.append(server)
+            for server in started:
+                server.wait_ready(60)
+            postgres.ensure_database()
+            upgrade(postgres.url)
+            yield Urls(postgres.url, rabbitmq.url, valkey.url)
+        finally:
+            for server in reversed(started):
+                server.stop()

@@ -1,0 +1,149 @@
+"""The planner: any order and any grouping of the same outcomes gives the same rows (I9), and every execution ends (I1)."""
+
+import copy
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain.compiler import compile_definition
+from shared.domain.plan import Plan
+from shared.domain.planner import ExecutionRow, Kind, StepOutcome, StepRow, Turn
+from shared.domain.states import OPEN_STEP, ExecutionState, StepState
+from shared.nodes.catalogue import node_types
+from tests.factories import branch_join, chain, random_dag
+
+Rows = dict[tuple[str, str], StepRow]
+
+
+class World:
+    """The database as two dictionaries, and claims that always succeed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.execution = ExecutionRow(ExecutionState.RUNNING, None, open_steps=len(plan.roots))
+        self.rows: Rows = {(root, ""): StepRow(root, "", StepState.READY) for root in plan.roots}
+
+    def claim_ready(self) -> list[tuple[str, str]]:
+        ready = sorted(key for key, row in self.rows.items() if row.state is StepState.READY)
+        for key in ready:
+            self.rows[key].state = StepState.RUNNING
+        return ready
+
+    def turn(self, outcomes: list[StepOutcome]) -> None:
+        """One batch, as the engine does it: the rows it needs, the planner, the rows back."""
+        keys = {outcome.key for outcome in outcomes}
+        for node, item in list(keys):
+            keys.update((join, item) for join in self.plan.nodes[node].joins_after)
+        rows = {key: copy.copy(self.rows[key]) for key in keys if key in self.rows}
+        turn = Turn(self.plan, self.execution, rows)
+        turn.apply(outcomes)
+        assert not set(turn.inserted) & set(self.rows), "a step would be inserted twice"
+        self.rows |= turn.updated | turn.inserted
+        if turn.stop_siblings:
+            self._cancel_open()
+        turn.settle()
+
+    def _cancel_open(self) -> None:
+        for row in self.rows.values():
+            if row.state in (StepState.READY, StepState.WAITING, StepState.RETRYING, StepState.PENDING):
+                self.execution.open_steps -= row.state in OPEN_STEP
+                self.execution.waiting_steps -= row.state is StepState.WAITING
+                row.state = StepState.CANCELED
+
+    def states(self) -> dict[str, str]:
+        return {node: row.state.value for (node, _), row in sorted(self.rows.items())}
+
+
+def outcome_of(plan: Plan, key: tuple[str, str], choices: int) -> StepOutcome:
+    """A step's outcome depends on the step alone, never on the order."""
+    ports = sorted({edge.port for edge in plan.nodes[key[0]].edges if edge.port})
+    port = ports[Random(f"{choices}{key[0]}").randrange(len(ports))] if ports else None
+    return StepOutcome(key, Kind.DONE, port=port)
+
+
+def run(plan: Plan, choices: int, order: Random, group: int) -> World:
+    world = World(plan)
+    running: list[tuple[str, str]] = []
+    while world.execution.state is ExecutionState.RUNNING:
+        running += world.claim_ready()
+        order.shuffle(running)
+        taken, running = running[:group], running[group:]
+        assert taken, "the execution is alive, but nothing can run"
+        world.turn([outcome_of(plan, key, choices) for key in taken])
+    assert not running
+    return world
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 100), st.integers(0, 1_000), st.integers(1, 8))
+def test_order_and_grouping_change_nothing(seed: int, choices: int, shuffle: int, group: int) -> None:
+    plan = compile_definition(random_dag(seed), node_types())
+    one_by_one = run(plan, choices, Random(0), 1)
+    shuffled = run(plan, choices, Random(shuffle), group)
+    assert shuffled.states() == one_by_one.states()
+    assert shuffled.execution == one_by_one.execution
+    assert set(shuffled.states()) == set(plan.nodes), "every node has a row at the end"
+    assert shuffled.execution.state is ExecutionState.SUCCESS
+    assert shuffled.execution.steps_resolved == plan.total_steps
+
+
+def test_a_chain_runs_in_order() -> None:
+    world = World(compile_definition(chain(3), node_types()))
+    seen = []
+    while world.execution.state is ExecutionState.RUNNING:
+        ready = world.claim_ready()
+        seen += [node for node, _ in ready]
+        world.turn([StepOutcome(key, Kind.DONE) for key in ready])
+    assert seen == list(world.plan.nodes)
+
+
+def test_a_branch_not_taken_is_skipped_and_the_join_still_runs() -> None:
+    plan = compile_definition(branch_join(), node_types())
+    world = run(plan, 0, Random(0), 1)
+    values = list(world.states().values())
+    assert values.count("skipped") == 1
+    assert values.count("success") == len(plan.nodes) - 1
+
+
+def test_a_failure_stops_what_has_not_begun_and_waits_for_what_runs() -> None:
+    definition = {
+        "schema": 1,
+        "containers": [
+            {"id": "c", "nodes": [{"id": n, "type": "transform", "params": {"output": 1}} for n in ("a", "b", "c1", "d")]}
+        ],
+        "edges": [{"from": "c1", "to": "d"}],
+    }
+    plan = compile_definition(definition, node_types())
+    world = World(plan)
+    world.claim_ready()
+    world.rows["b", ""].state = StepState.READY
+    world.turn([StepOutcome(("a", ""), Kind.FAILED, error_code="BOOM")])
+    assert world.states() == {"a": "failed", "b": "canceled", "c1": "running"}
+    assert world.execution.state is ExecutionState.RUNNING
+    assert world.execution.stopping == "fail"
+    world.turn([StepOutcome(("c1", ""), Kind.DONE)])
+    assert world.execution.state is ExecutionState.FAILED
+    assert world.execution.failed_node == "a"
+    assert "d" not in world.states()
+
+
+def test_waiting_is_a_state_and_a_timer_ends_it() -> None:
+    world = World(compile_definition(chain(1), node_types()))
+    (key,) = world.claim_ready()
+    world.turn([StepOutcome(key, Kind.WAIT, due_s=60.0)])
+    assert world.execution.state is ExecutionState.WAITING
+    world.turn([StepOutcome(key, Kind.DUE)])
+    assert world.execution.state is ExecutionState.RUNNING
+    assert world.claim_ready() == [key]
+
+
+def test_a_lost_worker_is_forgiven_twice() -> None:
+    world = World(compile_definition(chain(1), node_types()))
+    (key,) = world.claim_ready()
+    for _ in range(2):
+        world.turn([StepOutcome(key, Kind.LOST)])
+        assert world.claim_ready() == [key]
+    world.turn([StepOutcome(key, Kind.LOST, error_code="WORKER_LOST")])
+    assert world.execution.state is ExecutionState.FAILED
+    assert world.rows[key].error_code == "WORKER_LOST"
