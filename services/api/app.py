@@ -15,6 +15,7 @@ from shared.web.database import install_database
 from shared.web.guard import install_guard
 from shared.web.headers import API_POLICY, install_security_headers
 from shared.web.live import install_live
+from shared.web.metering import install_metering
 from shared.web.problems import install_problems
 
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
     install_publisher(app, settings.broker_url)
+    install_metering(app)
     install_guard(app)
     install_problems(app)
     install_security_headers(app, API_POLICY)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import getdoc
 from typing import Any, cast
 
 from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from services.api.reading import read_body, read_query
-from services.api.schemas.base import Body, Query
+from services.api.schemas.base import Body, Nothing, Query
 from shared.auth.access import Action
 from shared.web.guard import requires
 
@@ -26,8 +27,8 @@ class Operation:
     """
 
     action: Action
-    summary: str
     answers: Answers
+    summary: str = ""
     about: str = ""
     body: type[Body] | None = None
     query: type[Query] | None = None
@@ -37,21 +38,25 @@ class Operation:
 
 
 def operation(
-    action: Action,
-    summary: str,
-    answers: Answers,
-    **more: Any,
+    action: Action, answers: Answers, **more: Any
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Declare a view. It is called with its path values, and `body` and `query` where the operation has such models."""
-    declared = Operation(action, summary, answers, **more)
+    """Declare a view; its docstring is the operation's summary and description.
+
+    It is called with its path values, and with `query` and `body` where the operation has such models.
+    """
 
     def declare(view: Callable[..., Response]) -> Callable[..., Response]:
+        summary, _, about = (getdoc(view) or "").partition("\n\n")
+        declared = Operation(action, answers, summary.rstrip("."), " ".join(about.split()), **more)
+
         @wraps(view)
         def call(**values: Any) -> Response:
             if declared.query is not None:
                 values["query"] = read_query(declared.query)
             if declared.body is not None:
-                values["body"] = read_body(declared.body)
+                body = read_body(declared.body)
+                if not isinstance(body, Nothing):
+                    values["body"] = body
             return view(**values)
 
         setattr(call, _ATTRIBUTE, declared)

@@ -23,16 +23,15 @@ class User:
 
 _COLUMNS = "id, email, name, role, password_hash, disabled_at"
 
-BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower(%s)"  # noqa: S608 - constants only
+BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower(%s)"
 FIRST_ADMIN = f"""
 SELECT {_COLUMNS} FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id LIMIT 1
-"""  # noqa: S608 - constants only
+"""
 # No row when the e-mail is taken.
 INSERT = f"""
 INSERT INTO users (email, name, role, password_hash) VALUES (%s, %s, %s, %s)
 ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
-"""  # noqa: S608 - constants only
-SET_PASSWORD = "UPDATE users SET password_hash = %s WHERE id = %s"
+"""
 IDS_BY_NAME = r"""
 SELECT id FROM users WHERE name ILIKE %(pattern)s ESCAPE '\' OR email ILIKE %(pattern)s ESCAPE '\'
 ORDER BY id DESC LIMIT %(limit)s
@@ -57,11 +56,6 @@ def insert(
     """Add a user; None when the e-mail is taken."""
     with connection.cursor(row_factory=class_row(User)) as cursor:
         return cursor.execute(INSERT, (email, name, role, password_hash)).fetchone()
-
-
-def set_password(connection: psycopg.Connection[Any], user_id: UUID, password_hash: str) -> None:
-    """Replace the password's hash."""
-    connection.execute(SET_PASSWORD, (password_hash, user_id))
 
 
 def ids_by_name(connection: psycopg.Connection[Any], pattern: str, limit: int) -> list[UUID]:

@@ -39,13 +39,13 @@ FIND_DRAFT = "SELECT id FROM workflow_versions WHERE workflow_id = %s AND checks
 BY_NUMBER = f"""
 SELECT {_COLUMNS} FROM workflow_versions v JOIN users u ON u.id = v.created_by
 WHERE v.workflow_id = %s AND v.number = %s
-"""  # noqa: S608 - constants only
+"""
 DEFINITION = "SELECT definition FROM workflow_versions WHERE id = %s"
 PAGE = f"""
 SELECT {_COLUMNS} FROM workflow_versions v JOIN users u ON u.id = v.created_by
 WHERE v.workflow_id = %(workflow)s AND v.number IS NOT NULL AND (%(before)s::int IS NULL OR v.number < %(before)s::int)
 ORDER BY v.number DESC LIMIT %(limit)s
-"""  # noqa: S608 - constants only
+"""
 
 
 def checksum(definition: str) -> bytes:

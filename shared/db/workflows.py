@@ -44,16 +44,16 @@ id, owner_id, name, description, definition, shared, enabled, revision, publishe
 GET = f"""
 SELECT {_COLUMNS} FROM workflows
 WHERE id = %(id)s AND archived_at IS NULL AND (%(everything)s OR owner_id = %(viewer)s OR shared)
-"""  # noqa: S608 - constants only
+"""
 LOCK = f"{GET} FOR NO KEY UPDATE"
 INSERT = f"""
 INSERT INTO workflows (owner_id, name, description, definition, shared) VALUES (%s, %s, %s, %s, %s) RETURNING {_COLUMNS}
-"""  # noqa: S608 - constants only
+"""
 UPDATE = f"""
 UPDATE workflows SET name = %s, description = %s, definition = %s, shared = %s, enabled = %s,
   revision = revision + 1, updated_at = now()
 WHERE id = %s RETURNING {_COLUMNS}
-"""  # noqa: S608 - constants only
+"""
 # The workflow with the id of one of its versions: number `number`, or the published one when that is NULL.
 FOR_START = """
 SELECT w.name, w.enabled, w.published_version, v.id AS version_id

@@ -21,6 +21,7 @@ from shared.queries.shapes import Viewer, like_pattern
 MAX_NAMES = 200
 _LAST_ID = UUID(int=(1 << 128) - 1)
 _FIRST_ID = UUID(int=0)
+_TYPES = {"workflow_id": "uuid", "user_id": "uuid", "state": "text"}
 _REACH = (timedelta(days=8), timedelta(days=64))
 
 _STATUS = (
@@ -34,7 +35,7 @@ VISIBLE_WORKFLOWS = "SELECT id FROM workflows WHERE owner_id = %s OR shared"
 PLAIN = "SELECT e.id FROM executions e WHERE {conditions} ORDER BY e.id DESC LIMIT %(limit)s"
 # The newest of each key through the key's index; the caller takes the newest of all.
 BY_KEY = """
-SELECT found.id FROM unnest(%({column}s)s) AS key CROSS JOIN LATERAL
+SELECT found.id FROM unnest(%({column}s)s::{type}[]) AS key CROSS JOIN LATERAL
   (SELECT e.id FROM executions e WHERE e.{column} = key AND {conditions} ORDER BY e.id DESC LIMIT %(limit)s) AS found
 """
 BOUNDS = "SELECT uuid7_floor(to_timestamp(%s / 1000.0)), uuid7_floor(to_timestamp(%s / 1000.0))"
@@ -103,7 +104,7 @@ class _Search:
         values = self._values | self._keys() | {"low": low, "high": high, "limit": limit}
         if not self._drivers:
             return [row[0] for row in self._connection.execute(PLAIN.format(conditions=conditions), values)]
-        parts = [BY_KEY.format(column=column, conditions=conditions) for column in self._drivers]
+        parts = [BY_KEY.format(column=column, type=_TYPES[column], conditions=conditions) for column in self._drivers]
         query = f"{' UNION '.join(parts)} ORDER BY 1 DESC LIMIT %(limit)s"
         return [row[0] for row in self._connection.execute(query, values)]
 

@@ -52,12 +52,11 @@ def page(
 ) -> list[tuple[Cursor, dict[str, Any]]]:
     """At most `limit` lines behind the cursor, oldest first, each with the cursor behind it."""
     values = {"id": execution_id, "tx": str(after.tx), "line": after.line, "limit": limit}
-    return [(Cursor(row[1], row[0]), _line(*row)) for row in connection.execute(PAGE, values)]
+    return [(Cursor(row[1], row[0]), _line(row)) for row in connection.execute(PAGE, values)]
 
 
-def _line(
-    number: int, _tx: int, at: Any, level: str, node: str, item: str, attempt: int, message: str, fields: Any
-) -> dict[str, Any]:  # the columns of PAGE
+def _line(row: tuple[Any, ...]) -> dict[str, Any]:
+    number, _tx, at, level, node, item, attempt, message, fields = row
     return {
         "id": number,
         "at": ms(at),

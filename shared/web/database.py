@@ -64,12 +64,12 @@ def engine_of(app: Flask) -> Engine:
 
 
 def connection() -> psycopg.Connection[Any]:
-    """This request's connection, in its transaction."""
+    """The request's connection, in its transaction."""
     return cast("psycopg.Connection[Any]", db.session.connection().connection.driver_connection)
 
 
 def commit() -> None:
-    """Commit this request's transaction."""
+    """Commit the request's transaction."""
     db.session.commit()
 
 

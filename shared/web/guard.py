@@ -1,4 +1,4 @@
-"""Deny by default: before each request, who is it, and does the authorisation table allow the route's action?
+"""Deny by default: each request is identified and checked against the authorisation table.
 
 Every view names its action with `@requires(Action.…)`. A view without one is refused for everybody.
 """
@@ -43,8 +43,9 @@ def action_of(view: object) -> Action | None:
 
 
 def install_guard(app: Flask, on_unauthenticated: Callable[[], Any] | None = None) -> None:
-    """Check every request of the application. `on_unauthenticated` may answer instead of a raised Unauthenticated
-    (a page sends people to the sign-in form).
+    """Check every request of the application.
+
+    `on_unauthenticated` may answer instead of a raised Unauthenticated (a page sends people to the sign-in form).
     """
 
     @app.before_request

@@ -92,7 +92,7 @@ def _problems_of(error: RequestError) -> Sequence[Problem]:
     if isinstance(error, InvalidDefinition):
         return error.problems
     if isinstance(error, InvalidValue):
-        return [Problem(error.path, str(error))]
+        return [Problem(error.path, str(error).removesuffix(f" (at {error.path})"))]
     return ()
 
 
@@ -128,7 +128,7 @@ def _answer_unavailable(error: Exception) -> Response:
 
 
 def _answer_bug(error: Exception) -> Response:
-    log.exception("request failed", exc_info=error)
+    log.error("request failed", exc_info=error)
     return problem(
         500, "internal", "Internal error", "This is a fault of the server, not of the request. The log has the details."
     )

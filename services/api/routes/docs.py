@@ -17,21 +17,24 @@ _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestor
 
 
 @blueprint.get("/api/v1/openapi.json")
-@operation(Action.PUBLIC, "This document", {200: "OpenAPI 3.1."})
+@operation(Action.PUBLIC, {200: "OpenAPI 3.1."})
 def openapi() -> Response:
+    """The OpenAPI document."""
     return answer(_document())
 
 
 @blueprint.get("/api/docs")
-@operation(Action.PUBLIC, "The operations as a page", {200: "HTML."})
+@operation(Action.PUBLIC, {200: "HTML."})
 def page() -> Response:
+    """The operations as a page."""
     html = render_template("docs.html", document=_document())
     return Response(html, headers={"Content-Security-Policy": _POLICY}, content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/api/docs.css")
-@operation(Action.PUBLIC, "The page's style", {200: "CSS."})
+@operation(Action.PUBLIC, {200: "CSS."})
 def style() -> Response:
+    """The page's style."""
     return send_from_directory(f"{current_app.root_path}/templates", "docs.css", max_age=3600)
 
 

@@ -28,15 +28,14 @@ blueprint = Blueprint("executions", __name__, url_prefix="/api/v1/executions")
 
 
 @blueprint.get("")
-@operation(
-    Action.EXECUTION_READ, "List executions, newest first", {200: schemas.ExecutionPage}, query=schemas.ListExecutions
-)
+@operation(Action.EXECUTION_READ, {200: schemas.ExecutionPage}, query=schemas.ListExecutions)
 def index(query: schemas.ListExecutions) -> Response:
+    """List executions, newest first."""
     filters = Filters(
-        statuses=tuple(query.status),
+        statuses=query.status,
         workflow_id=query.workflow_id,
         user_id=query.user_id,
-        triggers=tuple(query.trigger),
+        triggers=query.trigger,
         search=query.search,
         since=query.since,
         until=query.until,
@@ -46,8 +45,9 @@ def index(query: schemas.ListExecutions) -> Response:
 
 
 @blueprint.get("/<execution:execution_id>")
-@operation(Action.EXECUTION_READ, "Read an execution", {200: schemas.Execution}, waits=True)
+@operation(Action.EXECUTION_READ, {200: schemas.Execution}, waits=True)
 def read(execution_id: UUID) -> Response:
+    """Read an execution."""
     found = visible_execution(execution_id)
     seconds = wait_s()
     headers = {}
@@ -60,20 +60,23 @@ def read(execution_id: UUID) -> Response:
 @blueprint.get("/<execution:execution_id>/steps")
 @operation(
     Action.EXECUTION_READ,
-    "List the steps of an execution",
     {200: schemas.StepPage},
-    about="In the order of the definition, with those that were not reached. A page ends early at 8 MB of values.",
     query=schemas.ListSteps,
 )
 def list_steps(execution_id: UUID, query: schemas.ListSteps) -> Response:
+    """List the steps of an execution.
+
+    In the order of the definition, with those that were not reached. A page ends early at 8 MB of values.
+    """
     found = visible_execution(execution_id)
     items, following = steps.page(connection(), found, after=query.cursor, limit=query.limit)
     return answer({"items": items, "nextCursor": following})
 
 
 @blueprint.get("/<execution:execution_id>/steps/<step_id>")
-@operation(Action.EXECUTION_READ, "Read one step", {200: schemas.Step})
+@operation(Action.EXECUTION_READ, {200: schemas.Step})
 def read_step(execution_id: UUID, step_id: str) -> Response:
+    """Read one step."""
     found = steps.one(connection(), visible_execution(execution_id), step_id)
     if found is None:
         raise NotFound("This execution has no such step.")
@@ -83,12 +86,14 @@ def read_step(execution_id: UUID, step_id: str) -> Response:
 @blueprint.get("/<execution:execution_id>/logs")
 @operation(
     Action.EXECUTION_READ,
-    "List the log lines of an execution, oldest first",
     {200: schemas.LogPage},
-    about="`nextCursor` is always there once a line was answered: ask with it again for newer lines.",
     query=schemas.ListLogs,
 )
 def list_logs(execution_id: UUID, query: schemas.ListLogs) -> Response:
+    """List the log lines of an execution, oldest first.
+
+    `nextCursor` is always there once a line was answered: ask with it again for newer lines.
+    """
     visible_execution(execution_id)
     after = logs.parse_cursor(connection(), execution_id, query.after) if query.after else logs.Cursor()
     if after is None:
@@ -102,11 +107,13 @@ def list_logs(execution_id: UUID, query: schemas.ListLogs) -> Response:
 @blueprint.get("/<execution:execution_id>/events")
 @operation(
     Action.EXECUTION_READ,
-    "Watch an execution live",
     {200: "Server-sent events: `snapshot`, then `step`, `progress`, `log`, and `end`."},
-    about="Every connection begins with a snapshot; with Last-Event-ID the log goes on where it stopped.",
 )
 def events(execution_id: UUID) -> Response:
+    """Watch an execution live.
+
+    Every connection begins with a snapshot; with Last-Event-ID the log goes on where it stopped.
+    """
     visible_execution(execution_id)
     stream = EventStream(
         db.engine, hub_of(current_app), execution_id, viewer(), last_event_id=request.headers.get("Last-Event-ID")
@@ -119,12 +126,14 @@ def events(execution_id: UUID) -> Response:
 @blueprint.post("/<execution:execution_id>/cancel")
 @operation(
     Action.EXECUTION_CANCEL,
-    "Cancel an execution",
     {200: schemas.Execution, 202: schemas.Execution, 409: ProblemAnswer},
-    about="202 while it is being stopped, 200 when it is canceled, 409 when it has already ended otherwise.",
     body=Nothing,
 )
-def cancel(execution_id: UUID, body: Nothing) -> Response:
+def cancel(execution_id: UUID) -> Response:
+    """Cancel an execution.
+
+    202 while it is being stopped, 200 when it is canceled, 409 when it has already ended otherwise.
+    """
     visible_execution(execution_id)
     result = cancel_execution(connection(), execution_id)
     if result is CancelResult.NOT_FOUND:

@@ -13,19 +13,22 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
-@operation(Action.PUBLIC, "Alive", {200: Health})
+@operation(Action.PUBLIC, {200: Health})
 def healthz() -> Response:
+    """Alive."""
     return answer({"status": "ok"})
 
 
 @blueprint.get("/readyz")
 @operation(
     Action.PUBLIC,
-    "Ready: the database answers and has the newest schema",
     {200: Ready, 503: Ready},
-    about="Broker and Redis are reported, not required.",
 )
 def readyz() -> Response:
+    """Ready: the database answers and has the newest schema.
+
+    Broker and Redis are reported, not required.
+    """
     found = check(current_app.extensions["flowversal-settings"])
     ready = found["database"] == "ok"
     shape = {"status": "ready" if ready else "unavailable", **found}

@@ -17,8 +17,9 @@ blueprint = Blueprint("node_types", __name__, url_prefix="/api/v1/node-types")
 
 
 @blueprint.get("")
-@operation(Action.WORKFLOW_READ, "List the node types", {200: NodeTypePage})
+@operation(Action.WORKFLOW_READ, {200: NodeTypePage})
 def index() -> Response:
+    """List the node types."""
     return answer({"items": _every(), "nextCursor": None})
 
 

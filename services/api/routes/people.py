@@ -30,20 +30,23 @@ _SECONDS_A_DAY = 86_400
 
 
 @blueprint.get("/me")
-@operation(Action.SELF_READ, "Who is calling", {200: schemas.Me})
+@operation(Action.SELF_READ, {200: schemas.Me})
 def me() -> Response:
+    """Who is calling."""
     return answer(_me(identity()))
 
 
 @blueprint.post("/session")
 @operation(
     Action.PUBLIC,
-    "Sign in",
     {201: schemas.Me, 401: ProblemAnswer, 429: ProblemAnswer},
-    about="Sets the session cookie. Send `csrfToken` as X-CSRF-Token with every write that uses the cookie.",
     body=schemas.SignInBody,
 )
 def start_session(body: schemas.SignInBody) -> Response:
+    """Sign in.
+
+    Sets the session cookie. Send `csrfToken` as X-CSRF-Token with every write that uses the cookie.
+    """
     signin = current_app.extensions["flowversal-signin"]
     assert isinstance(signin, SignIn)  # noqa: S101 - create_app put it there
     signed_in = signin.sign_in(connection(), body.email, body.password, address())
@@ -53,8 +56,9 @@ def start_session(body: schemas.SignInBody) -> Response:
 
 
 @blueprint.delete("/session")
-@operation(Action.SESSION_END, "Sign out", {204: "Signed out."})
+@operation(Action.SESSION_END, {204: "Signed out."})
 def end_session() -> Response:
+    """Sign out."""
     key = session_key(request)
     if key is not None:
         sign_out(connection(), key, identity(), address())
@@ -66,13 +70,15 @@ def end_session() -> Response:
 @blueprint.post("/tokens")
 @operation(
     Action.TOKEN_WRITE,
-    "Create an API token",
     {201: schemas.Token, 403: ProblemAnswer},
-    about="`token` is answered only this once; a repeated Idempotency-Key answers without it.",
     body=schemas.CreateToken,
     creates=True,
 )
 def create_token(body: schemas.CreateToken) -> Response:
+    """Create an API token.
+
+    `token` is answered only this once; a repeated Idempotency-Key answers without it.
+    """
     widest = reach(list(body.scopes)) or Scope.READ
     if widest > identity().scope:
         raise Forbidden("A token cannot create one that reaches further than itself.")
@@ -96,15 +102,17 @@ def create_token(body: schemas.CreateToken) -> Response:
 
 
 @blueprint.get("/tokens")
-@operation(Action.TOKEN_READ, "List your API tokens", {200: schemas.TokenPage}, query=schemas.ListTokens)
+@operation(Action.TOKEN_READ, {200: schemas.TokenPage}, query=schemas.ListTokens)
 def list_tokens(query: schemas.ListTokens) -> Response:
+    """List your API tokens."""
     items = [_token(token) for token in tokens.page(connection(), identity().user_id, query.cursor, query.limit)]
     return answer({"items": items, "nextCursor": items[-1]["id"] if len(items) == query.limit else None})
 
 
 @blueprint.delete("/tokens/<token:token_id>")
-@operation(Action.TOKEN_WRITE, "Revoke an API token", {204: "Revoked, from now on."})
+@operation(Action.TOKEN_WRITE, {204: "Revoked, from now on."})
 def revoke_token(token_id: UUID) -> Response:
+    """Revoke an API token."""
     if not tokens.revoke(connection(), token_id, identity().user_id):
         raise NotFound("You have no such token.")
     _audit("token.revoke", token_id, None)

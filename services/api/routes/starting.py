@@ -20,6 +20,7 @@ from shared.auth.access import Action
 from shared.db import audit, versions, workflows
 from shared.domain.errors import Conflict, NotFound
 from shared.engine.start import Started, start_execution
+from shared.metrics import EXECUTIONS_STARTED
 from shared.queries import executions
 from shared.settings import Settings
 from shared.web.answers import dumps
@@ -32,35 +33,40 @@ blueprint = Blueprint("starting", __name__, url_prefix="/api/v1/workflows")
 @blueprint.post("/<workflow:workflow_id>/executions")
 @operation(
     Action.EXECUTION_START,
-    "Start an execution",
     {202: Execution, 409: ProblemAnswer, 422: ProblemAnswer},
-    about="Accepted means stored: it runs even if everything else is down at this moment.",
     body=StartExecution,
     creates=True,
     waits=True,
 )
 def start(workflow_id: UUID, body: StartExecution) -> Response:
+    """Start an execution.
+
+    Accepted means stored: it runs even if everything else is down at this moment.
+    """
+    trigger = "api" if identity().csrf is None else "manual"
+
     def insert(connection: psycopg.Connection[Any]) -> Created:
-        started = _start(connection, workflow_id, body)
+        started = _start(connection, workflow_id, body, trigger)
         public = ids.encode(ids.EXECUTION, started.id)
         detail = {"workflow": ids.encode(ids.WORKFLOW, workflow_id), "version": body.version}
         audit.append(connection, identity().user_id, "execution.start", public, detail=detail, address=address())
         found = executions.row(connection, started.id, viewer())
         assert found is not None  # noqa: S101 - this transaction has just inserted it
         shape = executions.record(connection, found) | {"input": body.input}
-        return Created(shape, f"/api/v1/executions/{public}", status=202, after_commit=lambda: publish(started.ready))
+        return Created(
+            shape, f"/api/v1/executions/{public}", status=202, after_commit=lambda: _accepted(started, trigger)
+        )
 
     response = create_once(insert)
     seconds = wait_s()
     return _waited(response, seconds) if seconds else response
 
 
-def _start(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution) -> Started:
+def _start(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution, trigger: str) -> Started:
     version_id = (
         _draft(connection, workflow_id) if body.version == "draft" else _published(connection, workflow_id, body)
     )
     settings: Settings = current_app.extensions["flowversal-settings"]
-    trigger = "api" if identity().csrf is None else "manual"
     return start_execution(
         connection,
         workflow_id=workflow_id,
@@ -71,6 +77,11 @@ def _start(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartEx
         max_input_bytes=settings.max_request_bytes,
         republish_s=settings.republish_after_s,
     )
+
+
+def _accepted(started: Started, trigger: str) -> None:
+    EXECUTIONS_STARTED.labels(trigger).inc()
+    publish(started.ready)
 
 
 def _published(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution) -> UUID:

@@ -17,9 +17,14 @@ blueprint = Blueprint("stats", __name__, url_prefix="/api/v1/stats")
 
 @blueprint.get("/overview")
 @operation(
-    Action.STATS_READ, "Totals", {200: schemas.Overview}, about="Of all executions for admins, else of your own."
+    Action.STATS_READ,
+    {200: schemas.Overview},
 )
 def overview() -> Response:
+    """Totals.
+
+    Of all executions for admins, else of your own.
+    """
     eyes = viewer()
     if eyes.everything:
         return answer(stats.overview(connection()))
@@ -30,11 +35,11 @@ def overview() -> Response:
 @blueprint.get("/workflows")
 @operation(
     Action.STATS_READ,
-    "Statistics per workflow, newest first",
     {200: schemas.WorkflowStatsPage},
     query=schemas.ListWorkflowStats,
 )
 def by_workflow(query: schemas.ListWorkflowStats) -> Response:
+    """Statistics per workflow, newest first."""
     found = workflows.page(connection(), viewer(), search=None, before=query.cursor, limit=query.limit)
     items = [{"workflowId": each["id"], "workflowName": each["name"], "stats": each["stats"]} for each in found]
     return answer({"items": items, "nextCursor": items[-1]["workflowId"] if len(items) == query.limit else None})
@@ -43,11 +48,13 @@ def by_workflow(query: schemas.ListWorkflowStats) -> Response:
 @blueprint.get("/users")
 @operation(
     Action.STATS_READ,
-    "Statistics per user, newest first",
     {200: schemas.UserStatsPage},
-    about="Of every user for admins, else of yourself.",
     query=schemas.ListUserStats,
 )
 def by_user(query: schemas.ListUserStats) -> Response:
+    """Statistics per user, newest first.
+
+    Of every user for admins, else of yourself.
+    """
     items = people.page(connection(), viewer(), before=query.cursor, limit=query.limit)
     return answer({"items": items, "nextCursor": items[-1]["id"] if len(items) == query.limit else None})

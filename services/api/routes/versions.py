@@ -29,13 +29,16 @@ blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/workflows/<workf
 @blueprint.post("/publish")
 @operation(
     Action.WORKFLOW_WRITE,
-    "Publish the draft",
     {201: schemas.Version, 422: ProblemAnswer},
-    about="Makes the draft an immutable version; it is what runs from now on. A draft with problems is refused.",
     body=Nothing,
     creates=True,
 )
-def publish(workflow_id: UUID, body: Nothing) -> Response:
+def publish(workflow_id: UUID) -> Response:
+    """Publish the draft.
+
+    Makes the draft an immutable version; it is what runs from now on. A draft with problems is refused.
+    """
+
     def insert(connection: psycopg.Connection[Any]) -> Created:
         workflow = visible_workflow(workflow_id, lock=True)
         compile_or_raise(workflow.definition)
@@ -58,11 +61,11 @@ def publish(workflow_id: UUID, body: Nothing) -> Response:
 @blueprint.get("/versions")
 @operation(
     Action.WORKFLOW_READ,
-    "List published versions, newest first",
     {200: schemas.VersionPage},
     query=schemas.ListVersions,
 )
 def index(workflow_id: UUID, query: schemas.ListVersions) -> Response:
+    """List published versions, newest first."""
     visible_workflow(workflow_id)
     found = versions.page(connection(), workflow_id, query.cursor, query.limit)
     following = str(found[-1].number) if len(found) == query.limit else None
@@ -70,8 +73,9 @@ def index(workflow_id: UUID, query: schemas.ListVersions) -> Response:
 
 
 @blueprint.get("/versions/<int:number>")
-@operation(Action.WORKFLOW_READ, "Read a published version", {200: schemas.Version})
+@operation(Action.WORKFLOW_READ, {200: schemas.Version})
 def read(workflow_id: UUID, number: int) -> Response:
+    """Read a published version."""
     visible_workflow(workflow_id)
     version = _existing(connection(), workflow_id, number)
     return answer(_detail(version, versions.definition_of(connection(), version.id)))

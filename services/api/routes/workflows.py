@@ -7,7 +7,7 @@ import psycopg
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from services.api.access import visible_workflow, viewer
+from services.api.access import viewer, visible_workflow
 from services.api.idempotency import Created, create_once
 from services.api.operation import operation
 from services.api.reading import read_json
@@ -28,19 +28,21 @@ from shared.web.problems import ProblemError
 blueprint = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
 
 _INVALID: dict[int, Any] = {422: ProblemAnswer}
-_ETAG = "The answer's ETag is the workflow's revision; send it back as If-Match with an update."
 
 
 @blueprint.post("")
 @operation(
     Action.WORKFLOW_WRITE,
-    "Create a workflow",
     {201: schemas.Workflow, **_INVALID},
-    about="A definition with problems is answered with all of them, or saved as it is with `draft: true`.",
     body=schemas.CreateWorkflow,
     creates=True,
 )
 def create(body: schemas.CreateWorkflow) -> Response:
+    """Create a workflow.
+
+    A definition with problems is answered with all of them, or saved as it is with `draft: true`.
+    """
+
     def insert(connection: psycopg.Connection[Any]) -> Created:
         workflow = workflows.insert(
             connection,
@@ -58,10 +60,9 @@ def create(body: schemas.CreateWorkflow) -> Response:
 
 
 @blueprint.get("")
-@operation(
-    Action.WORKFLOW_READ, "List workflows, newest first", {200: schemas.WorkflowPage}, query=schemas.ListWorkflows
-)
+@operation(Action.WORKFLOW_READ, {200: schemas.WorkflowPage}, query=schemas.ListWorkflows)
 def index(query: schemas.ListWorkflows) -> Response:
+    """List workflows, newest first."""
     items = queries.page(connection(), viewer(), search=query.search, before=query.cursor, limit=query.limit)
     return answer({"items": items, "nextCursor": items[-1]["id"] if len(items) == query.limit else None})
 
@@ -69,11 +70,13 @@ def index(query: schemas.ListWorkflows) -> Response:
 @blueprint.post("/validate")
 @operation(
     Action.WORKFLOW_READ,
-    "Check a definition",
     {200: schemas.Valid, **_INVALID},
-    about='The body is a definition, or `{"definition": …}`. Every problem is answered with its path.',
 )
 def validate() -> Response:
+    """Check a definition.
+
+    The body is a definition, or `{"definition": …}`. Every problem is answered with its path.
+    """
     raw = read_json()
     definition = raw["definition"] if isinstance(raw, dict) and set(raw) == {"definition"} else raw
     if not isinstance(definition, dict):
@@ -82,8 +85,15 @@ def validate() -> Response:
 
 
 @blueprint.get("/<workflow:workflow_id>")
-@operation(Action.WORKFLOW_READ, "Read a workflow", {200: schemas.Workflow}, about=_ETAG)
+@operation(
+    Action.WORKFLOW_READ,
+    {200: schemas.Workflow},
+)
 def read(workflow_id: UUID) -> Response:
+    """Read a workflow.
+
+    The answer's ETag is the workflow's revision; send it back as If-Match with an update.
+    """
     workflow = visible_workflow(workflow_id)
     return answer(queries.detail(connection(), workflow), headers={"ETag": _etag(workflow.revision)})
 
@@ -91,13 +101,15 @@ def read(workflow_id: UUID) -> Response:
 @blueprint.put("/<workflow:workflow_id>")
 @operation(
     Action.WORKFLOW_WRITE,
-    "Update a workflow",
     {200: schemas.Workflow, 412: ProblemAnswer, 428: ProblemAnswer, **_INVALID},
-    about=_ETAG,
     body=schemas.UpdateWorkflow,
     headers={"If-Match": "The ETag of the copy that was changed; required."},
 )
 def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
+    """Update a workflow.
+
+    The answer's ETag is the workflow's revision; send it back as If-Match with an update.
+    """
     expected = _if_match()
     workflow = visible_workflow(workflow_id, lock=True)
     if expected is not None and workflow.revision not in expected:
@@ -123,9 +135,14 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
 
 @blueprint.delete("/<workflow:workflow_id>")
 @operation(
-    Action.WORKFLOW_WRITE, "Archive a workflow", {204: "Archived."}, about="Its versions and executions stay readable."
+    Action.WORKFLOW_WRITE,
+    {204: "Archived."},
 )
 def archive(workflow_id: UUID) -> Response:
+    """Archive a workflow.
+
+    Its versions and executions stay readable.
+    """
     workflow = visible_workflow(workflow_id, lock=True)
     _refuse_strangers(workflow, "archive it")
     workflows.archive(connection(), workflow_id)

@@ -19,7 +19,7 @@ class Body(BaseModel):
     hint: ClassVar[str] = "Correct them and send it again."
 
     @classmethod
-    def other_problems(cls, raw: Mapping[str, Any]) -> list[Problem]:
+    def other_problems(cls, _raw: Mapping[str, Any]) -> list[Problem]:
         """Problems that the fields' types cannot say, found in the raw body."""
         return []
 

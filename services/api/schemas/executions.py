@@ -27,10 +27,10 @@ class StartExecution(Body):
 class ListExecutions(Query):
     """Which executions to list; several statuses or triggers are separated by commas."""
 
-    status: Annotated[list[Status], BeforeValidator(_several)] = []
+    status: Annotated[tuple[Status, ...], BeforeValidator(_several)] = ()
     workflow_id: WorkflowId | None = None
     user_id: UserId | None = None
-    trigger: Annotated[list[Trigger], BeforeValidator(_several)] = []
+    trigger: Annotated[tuple[Trigger, ...], BeforeValidator(_several)] = ()
     search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Part of a workflow's or user's name, or an exact execution id."
     )

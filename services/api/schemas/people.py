@@ -8,6 +8,7 @@ from services.api.schemas.base import Answer, Body, Limit, Milliseconds, Query, 
 from services.api.schemas.workflows import WorkflowStats
 
 ScopeName = Literal["read", "run", "write", "admin"]
+_USUAL: tuple[ScopeName, ...] = ("write",)
 
 
 class SignInBody(Body):
@@ -21,7 +22,7 @@ class CreateToken(Body):
     """A new API token. Each scope includes those before it: read, run, write, admin."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-    scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=4)] = ["write"]
+    scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=4)] = Field(default_factory=lambda: list(_USUAL))
     expires_in_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
 
 

@@ -20,10 +20,10 @@ class _Saving(Body):
     draft: bool = Field(default=False, description="Save the definition even if it has problems; they are answered.")
 
     @classmethod
-    def other_problems(cls, raw: Mapping[str, Any]) -> list[Problem]:
+    def other_problems(cls, _raw: Mapping[str, Any]) -> list[Problem]:
         """What the compiler says of the definition, unless it is saved as a draft."""
-        definition = raw.get("definition")
-        if raw.get("draft") is True or not isinstance(definition, dict):
+        definition = _raw.get("definition")
+        if _raw.get("draft") is True or not isinstance(definition, dict):
             return []
         return definition_problems(definition)
 
