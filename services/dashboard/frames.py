@@ -1,0 +1,126 @@
+"""What each page shows, read from the database: the same context renders the page and the frames of its stream."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import render_template
+from werkzeug.datastructures import MultiDict
+
+from services.dashboard.context import running_count, viewer
+from services.dashboard.filters import now_ms
+from services.dashboard.listing import PAGE_SIZE, Listing, listing_of
+from services.dashboard.waterfall import waterfall
+from shared import ids
+from shared.domain.errors import NotFound
+from shared.queries import execution_list, executions, last_runs, log_tail, stats, steps, workflows
+from shared.queries.execution_list import Filters
+from shared.queries.executions import ExecutionRow
+from shared.web.database import connection
+
+Context = dict[str, Any]
+Rendered = tuple[str, bool, bool]
+
+RUNNING_SHOWN = 8
+LOG_LINES = 300
+WORKFLOWS_SHOWN = 200
+SETTLE_MS = 5_000
+LEVELS = {"": None, "info": ("info", "warning", "error"), "warning": ("warning", "error"), "error": ("error",)}
+TABS = ("input", "output", "error", "attempts")
+_LIVE = Filters(statuses=("running", "canceling"))
+
+
+def running_context() -> Context:
+    """The live indicator: how many run, and the newest of them."""
+    count = running_count()
+    shown = execution_list.page(connection(), _LIVE, viewer(), before=None, limit=RUNNING_SHOWN) if count else []
+    return {"running": shown, "running_total": max(count, len(shown))}
+
+
+def executions_context(listing: Listing, *, own: bool) -> Context:
+    """A page of the list, and the indicator above it."""
+    me = viewer()
+    filters = listing.filters(me.user_id if own else None)
+    found = execution_list.page(connection(), filters, me, before=listing.before, limit=PAGE_SIZE)
+    older = listing.older(execution_list.cursor_of(found, PAGE_SIZE))
+    context = {} if own else running_context()
+    return context | {"executions": found, "listing": listing, "older": older, "newer": listing.newer(), "own": own}
+
+
+def executions_frame(args: MultiDict[str, str], *, own: bool) -> Rendered:
+    """The live part of the list."""
+    context = executions_context(listing_of(args), own=own)
+    busy = bool(context.get("running")) or any(each["completedAt"] is None for each in context["executions"])
+    return render_template("live/executions.html", **context), busy, False
+
+
+def overview_context() -> Context:
+    """Totals and what runs."""
+    return {"totals": stats.overview(connection(), viewer())} | running_context()
+
+
+def overview_frame() -> Rendered:
+    """The live part of the overview."""
+    context = overview_context()
+    return render_template("live/overview.html", **context), bool(context["running"]), False
+
+
+def workflows_context(search: str) -> Context:
+    """The workflows with statistics and their last run."""
+    me = viewer()
+    found = workflows.page(connection(), me, search=search or None, before=None, limit=WORKFLOWS_SHOWN)
+    keys = [key for each in found if (key := ids.decode(ids.WORKFLOW, each["id"])) is not None]
+    newest = executions.rows(connection(), last_runs.last_runs(connection(), keys), me)
+    last = {each["workflowId"]: each for each in (executions.record(connection(), row) for row in newest)}
+    return {"workflows": found, "last": last, "search": search}
+
+
+def workflows_frame(args: MultiDict[str, str]) -> Rendered:
+    """The live part of the workflow list."""
+    context = workflows_context(search_of(args))
+    busy = any(each["completedAt"] is None for each in context["last"].values())
+    return render_template("live/workflows.html", **context), busy, False
+
+
+def search_of(args: MultiDict[str, str]) -> str:
+    """The text to search for."""
+    return args.get("q", "").replace("\x00", "").strip()[:200]
+
+
+def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
+    """One execution with its timeline, the opened step and the end of its log. Raises NotFound."""
+    row = executions.row(connection(), execution_id, viewer())
+    if row is None:
+        raise NotFound("There is no such execution, or you may not see it.")
+    record = executions.detail(connection(), row)
+    found = [step for _, step in steps.overview(connection(), row).steps]
+    level = args.get("level", "")
+    level = level if level in LEVELS else ""
+    start = record["createdAt"]
+    return {
+        "execution": record,
+        "steps": found,
+        "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),
+        "opened": _opened(row, found, args.get("step", "")),
+        "tab": args.get("tab", "") if args.get("tab") in TABS else "",
+        "level": level,
+        "log": log_tail.tail(connection(), execution_id, LEVELS[level], LOG_LINES),
+        "log_lines": LOG_LINES,
+    }
+
+
+def execution_frame(execution_id: UUID, args: MultiDict[str, str]) -> Rendered:
+    """The live part of an execution's page; final some seconds after the end, when the last log lines are in."""
+    context = execution_context(execution_id, args)
+    ended = context["execution"]["completedAt"]
+    return render_template("live/execution.html", **context), True, ended is not None and now_ms() - ended > SETTLE_MS
+
+
+def _opened(row: ExecutionRow, found: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
+    """The step to show in full: the wanted one, else the one that failed, else the one that changed last."""
+    known = {step["id"]: step for step in found}
+    if wanted not in known:
+        failed = [key for key, step in known.items() if step["status"] == "failed"]
+        begun = [step for step in found if step["startedAt"] is not None]
+        newest = max(begun, key=lambda step: step["startedAt"], default=found[0] if found else None)
+        wanted = failed[0] if failed else newest["id"] if newest is not None else ""
+    return steps.one(connection(), row, wanted) if wanted in known else None

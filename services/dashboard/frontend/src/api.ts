@@ -1,0 +1,56 @@
+export interface Problem {
+  path: string;
+  message: string;
+}
+
+export interface Execution {
+  id: string;
+  workflowId: string;
+  workflowName: string;
+  status: "queued" | "running" | "waiting" | "canceling" | "success" | "failed" | "canceled";
+  duration: number | null;
+  stepsExecuted: number;
+  stepsResolved: number;
+  totalSteps: number;
+  aiTokensUsed: number;
+  apiCallsMade: number;
+  error?: { message: string; step?: string; code: string };
+}
+
+/** What the API answered instead of a result: what to do about it, and every problem with its path. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+    readonly problems: Problem[],
+  ) {
+    super(detail);
+  }
+}
+
+/** Call the API with the session's cookie and CSRF value. Throws ApiError; status 0 when the server is out of reach. */
+export async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+  const sent: Record<string, string> = { Accept: "application/json", "X-CSRF-Token": token, ...headers };
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  if (method === "POST") sent["Idempotency-Key"] = randomKey();
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) });
+  } catch {
+    throw new ApiError(0, "The server does not answer. Check the connection and try again.", []);
+  }
+  const answer = (await response.json().catch(() => ({}))) as T & { detail?: string; errors?: Problem[] };
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (!response.ok) throw new ApiError(response.status, answer.detail ?? `The server answered ${response.status}.`, answer.errors ?? []);
+  return answer;
+}
+
+export function isOver(execution: Execution): boolean {
+  return execution.status === "success" || execution.status === "failed" || execution.status === "canceled";
+}
+
+function randomKey(): string {
+  // crypto.randomUUID exists only under HTTPS; this works everywhere.
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

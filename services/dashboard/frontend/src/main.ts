@@ -1,0 +1,26 @@
+import "@fontsource-variable/inter/wght.css";
+import "./styles/main.css";
+import { followClicks, followFilters } from "./soft";
+import { startLive } from "./live";
+import { startTimes } from "./times";
+import { startTheme } from "./theme";
+import { startKeys } from "./keys";
+import { startCopying } from "./copy";
+import { startDialogs } from "./dialogs";
+import { startRuns } from "./run";
+import { startCancel } from "./cancel";
+import { startEditor } from "./editor";
+import { followLog } from "./log";
+
+startTheme();
+startTimes();
+startKeys();
+startDialogs();
+startCopying();
+followClicks();
+followFilters();
+startRuns();
+startCancel();
+startEditor();
+followLog();
+startLive();

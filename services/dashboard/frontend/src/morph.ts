@@ -1,0 +1,17 @@
+import { Idiomorph } from "idiomorph";
+
+/** Patch an element in place with newer HTML: focus, scroll, typed text and a Run button in use stay as they are. */
+export function morph(current: Element, newer: Element): void {
+  Idiomorph.morph(current, newer, {
+    morphStyle: "outerHTML",
+    ignoreActiveValue: true,
+    callbacks: {
+      beforeNodeMorphed: (old: Node) => !inUse(old),
+      beforeAttributeUpdated: (name: string, node: Element) => !(name === "open" && node.matches("dialog, details")),
+    },
+  });
+}
+
+function inUse(node: Node): boolean {
+  return node instanceof HTMLElement && node.dataset.busy !== undefined;
+}

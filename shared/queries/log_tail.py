@@ -1,0 +1,36 @@
+"""The newest log lines of one execution, for a page that shows the end of the log."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from shared.queries.shapes import ms, step_id
+
+TAIL = """
+SELECT id, at, level, node, item, attempt, message, fields FROM execution_logs
+WHERE execution_id = %(id)s AND (%(levels)s::text[] IS NULL OR level = ANY(%(levels)s::text[]))
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+def tail(
+    connection: psycopg.Connection[Any], execution_id: UUID, levels: Sequence[str] | None, limit: int
+) -> list[dict[str, Any]]:
+    """At most `limit` of the newest lines with one of these levels (None: all), oldest first."""
+    values = {"id": execution_id, "levels": None if levels is None else list(levels), "limit": limit}
+    found = connection.execute(TAIL, values).fetchall()
+    return [
+        {
+            "id": number,
+            "at": ms(at),
+            "level": level,
+            "stepId": step_id(node, item) if node else None,
+            "nodeId": node or None,
+            "attempt": attempt,
+            "message": message,
+            "fields": fields or {},
+        }
+        for number, at, level, node, item, attempt, message, fields in reversed(found)
+    ]
