@@ -15,7 +15,9 @@ MASK = "***"
 
 _SECRET_NAME = re.compile(r"password|secret|token$|authorization|cookie|api_?key|credential", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+@")
-_NOISY = ("pika", "dramatiq", "urllib3", "httpx2", "httpcore2", "asyncio", "alembic")
+# What pika calls an error (seven lines for a refused connection) is reported by the code that uses it.
+_SILENT = ("pika",)
+_NOISY = ("dramatiq", "urllib3", "httpx2", "httpcore2", "asyncio", "alembic")
 
 
 def configure(settings: Settings, service: str) -> None:
@@ -50,6 +52,8 @@ def configure(settings: Settings, service: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

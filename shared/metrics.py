@@ -45,10 +45,7 @@ STALE_OUTCOMES = Counter("flowversal_stale_outcomes_total", "Outcomes dropped be
 SWEEPER_ACTIONS = Counter("flowversal_sweeper_actions_total", "Repairs and wake-ups made by clockwork.", ["kind"])
 PUBLISHES = Counter("flowversal_publishes_total", "Messages handed to the broker, by result (ok, failed).", ["result"])
 COMMITTER_BATCH = Histogram(
-    "flowversal_committer_batch_rows",
-    "Claims or outcomes written in one transaction.",
-    ["kind"],
-    buckets=_ROWS,
+    "flowversal_committer_batch_rows", "Claims and outcomes written in one transaction.", buckets=_ROWS
 )
 HTTP_REQUESTS = Counter(
     "flowversal_http_requests_total", "Requests answered by the API and the dashboard.", ["method", "route", "status"]

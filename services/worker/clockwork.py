@@ -86,7 +86,7 @@ class Clockwork:
                     self._connections[loop.name()] = connection
                     failures = 0
                     self._serve(loop, connection)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 if not self._stop.is_set():
                     _log.warning("Postgres does not answer; trying again", loop=loop.name(), error=str(error).strip())
             wait_s = _RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)]

@@ -63,7 +63,7 @@ class Leadership(threading.Thread):
                     self._database_url, application_name="flowversal-clockwork", autocommit=True
                 ) as connection:
                     self._serve(connection)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 _log.warning("clockwork: Postgres does not answer", error=str(error).strip())
             self.leads = self._locked = False
             self._stopping.wait(BEAT_S / 2)

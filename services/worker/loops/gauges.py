@@ -8,6 +8,7 @@ from services.worker.loops.base import Loop, Tools
 from services.worker.loops.horizon import RenewedHorizon
 from shared import metrics
 from shared.broker import POOLS, queue_depths, queue_names
+from shared.log import get_logger
 
 # Ready steps are those with a `due_at`, so this reads no finished one.
 OLDEST_READY = """
@@ -15,6 +16,8 @@ SELECT pool, extract(epoch FROM now() - min(ready_at))::float8 FROM steps
 WHERE due_at IS NOT NULL AND state = 'ready' AND execution_id BETWEEN %(lo)s AND %(hi)s
 GROUP BY pool
 """
+
+_log = get_logger(__name__)
 
 
 class Gauges(Loop):
@@ -25,6 +28,7 @@ class Gauges(Loop):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self._horizon = RenewedHorizon()
+        self._broker_away = False
 
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One measurement."""
@@ -32,7 +36,14 @@ class Gauges(Loop):
         ages.update(connection.execute(OLDEST_READY, self._horizon.get(connection)._asdict()).fetchall())
         for pool, age_s in ages.items():
             metrics.OLDEST_READY.labels(pool).set(age_s)
-        names = [name for pool in POOLS for name in queue_names(pool)]
-        for name, depth in (queue_depths(self.tools.settings.broker_url, names) or {}).items():
-            metrics.QUEUE_DEPTH.labels(name).set(depth)
+        self._measure_queues()
         return self.interval_s
+
+    def _measure_queues(self) -> None:
+        names = [name for pool in POOLS for name in queue_names(pool)]
+        depths = queue_depths(self.tools.settings.broker_url, names)
+        if (depths is None) != self._broker_away:
+            self._broker_away = depths is None
+            _log.warning("the broker does not answer" if self._broker_away else "the broker answers again")
+        for name, depth in (depths or {}).items():
+            metrics.QUEUE_DEPTH.labels(name).set(depth)

@@ -1,0 +1,60 @@
+"""Apply outcomes that clockwork found, so that one that cannot be applied does not hold up the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from shared.engine.complete import Applied, apply
+from shared.engine.requests import Outcome
+from shared.log import get_logger
+
+# Look again at a step that could not be changed in a minute, not at every pass.
+POSTPONE = """
+UPDATE steps SET due_at = clock_timestamp() + interval '1 minute'
+WHERE execution_id = %s AND node = %s AND item = %s AND due_at IS NOT NULL
+"""
+
+_log = get_logger(__name__)
+
+
+def apply_isolated(
+    connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], *, republish_s: float = 5.0
+) -> Applied:
+    """All outcomes in one transaction; if that fails, each in its own, and the guilty ones are logged and postponed.
+
+    A server that is away, or a deadlock, raises psycopg.OperationalError: nothing is guilty then, the next pass finds
+    the same steps again.
+    """
+    try:
+        return apply(connection, outcomes, republish_s=republish_s)
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, only the guilty one may be held up
+        if len(outcomes) == 1:
+            _postpone(connection, outcomes[0], error)
+            return Applied([], set(), 0)
+    return _each(connection, outcomes, republish_s)
+
+
+def _each(connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], republish_s: float) -> Applied:
+    parts = [apply_isolated(connection, [outcome], republish_s=republish_s) for outcome in outcomes]
+    return Applied(
+        ready=[ref for part in parts for ref in part.ready],
+        touched={touched for part in parts for touched in part.touched},
+        accepted=sum(part.accepted for part in parts),
+        ended={key: state for part in parts for key, state in part.ended.items()},
+    )
+
+
+def _postpone(connection: psycopg.Connection[Any], outcome: Outcome, error: Exception) -> None:
+    execution_id, node, item = outcome.key
+    _log.error(
+        "a step cannot be advanced; looking again in a minute",
+        execution_id=str(execution_id),
+        node=node,
+        item=item,
+        outcome=outcome.kind.value,
+        exc_info=error,
+    )
+    connection.execute(POSTPONE, outcome.key)
