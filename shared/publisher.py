@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import dramatiq
 import pika
 import pika.exceptions
+import redis
 from dramatiq.common import xq_name
 from dramatiq.errors import BrokerConnectionError
 from pika.adapters.select_connection import SelectConnection
@@ -256,7 +257,7 @@ class RedisPublisher:
         try:
             for ref in refs:
                 self._enqueue(ref)
-        except (BrokerConnectionError, OSError) as error:
+        except (BrokerConnectionError, redis.RedisError, OSError) as error:
             _log.debug("Redis did not take a message", error=str(error))
             _count(len(refs), ok=False)
             return False
