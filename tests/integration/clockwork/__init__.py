@@ -1,0 +1,1 @@
+"""Clockwork against real servers."""
