@@ -1,0 +1,42 @@
+"""A `Context` for running one node outside of the engine; it records what the node does."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, TypeVar
+
+import httpx2
+
+from shared.net.client import make_client
+from shared.settings import Settings
+
+T = TypeVar("T")
+
+
+class RecordingContext:
+    """Everything a node may ask for. `lines`, `tokens` and `api_calls` are what it did."""
+
+    def __init__(self, http: httpx2.AsyncClient | None = None, *, attempt: int = 1, resumed: bool = False) -> None:
+        self.execution_id = "exec-00000000000000000000000001"
+        self.workflow_id = "wf-00000000000000000000000001"
+        self.node_id = "node"
+        self.node_name = "Node"
+        self.attempt = attempt
+        self.idempotency_key = "exec-00000000000000000000000001:node:"
+        self.resumed = resumed
+        self.random = Random(7)
+        self.http = http or make_client(Settings())
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+        self.tokens = 0
+        self.api_calls = 0
+
+    def log(self, level: str, message: str, **fields: Any) -> None:
+        self.lines.append((level, message, fields))
+
+    def count_tokens(self, tokens: int) -> None:
+        self.tokens += tokens
+
+    def count_api_call(self) -> None:
+        self.api_calls += 1
+
+    async def in_thread(self, fn: Callable[[], T], on_cancel: Callable[[], None]) -> T:
+        raise NotImplementedError
