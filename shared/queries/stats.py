@@ -4,7 +4,7 @@ Executions are counted when they end. Success rate = success / (success + failed
 the mean of those two; canceled executions count as executions only. Times in milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,12 +46,12 @@ SELECT user_id AS key, {_SUMS} FROM (
 GROUP BY user_id
 """  # noqa: S608 - the pieces are constants of this file
 
-# Totals of everything; no row before the first execution ended.
+# Totals of everything, or of what one user ran; no row before the first execution ended.
 OVERALL_TOTALS = f"""
 SELECT NULL::uuid AS key, {_SUMS} FROM (
-  SELECT {_FOLDED} FROM stats_totals
+  SELECT {_FOLDED} FROM stats_totals WHERE %(user)s::uuid IS NULL OR user_id = %(user)s
   UNION ALL
-  SELECT {_COUNTED}, completed_at FROM stats_delta) AS every
+  SELECT {_COUNTED}, completed_at FROM stats_delta WHERE %(user)s::uuid IS NULL OR user_id = %(user)s) AS every
 HAVING count(*) > 0
 """  # noqa: S608 - the pieces are constants of this file
 
@@ -72,6 +72,7 @@ GROUP BY workflow_id, bucket
 RUNNING = """
 SELECT count(*) FROM executions
 WHERE state IN ('queued', 'running', 'waiting') AND (state = 'running' OR stopping IS NOT NULL)
+  AND (%(user)s::uuid IS NULL OR user_id = %(user)s)
 """
 
 # The same totals from the executions themselves: reads every one of them, for tests and repairs only.
@@ -79,7 +80,7 @@ RECOUNT = """
 SELECT workflow_id, user_id, count(*) FILTER (WHERE state = 'success'), count(*) FILTER (WHERE state = 'failed'),
   count(*) FILTER (WHERE state = 'canceled'),
   coalesce(sum(span_ms) FILTER (WHERE state <> 'canceled'), 0)::bigint, sum(ai_tokens)::bigint, sum(api_calls)::bigint
-FROM (SELECT *, floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000) AS span_ms
+FROM (SELECT *, round(extract(epoch FROM completed_at - started_at) * 1000) AS span_ms
   FROM executions WHERE state IN ('success', 'failed', 'canceled')) AS ended
 GROUP BY workflow_id, user_id
 """
@@ -128,23 +129,24 @@ class Totals:
         }
 
 
-def overview(connection: psycopg.Connection[Any]) -> dict[str, Any]:
-    """Everything ever, and how many executions run now."""
-    shape = _totals(connection, OVERALL_TOTALS, []).get(None, Totals()).shape()
-    row = connection.execute(RUNNING).fetchone()
+def overview(connection: psycopg.Connection[Any], user_id: UUID | None = None) -> dict[str, Any]:
+    """Everything ever, or what one user ran, and how many of these executions run now."""
+    values = {"user": user_id}
+    shape = _totals(connection, OVERALL_TOTALS, values).get(None, Totals()).shape()
+    row = connection.execute(RUNNING, values).fetchone()
     return {"totalExecutions": shape.pop("executions"), **shape, "running": row[0] if row else 0}
 
 
 def workflow_stats(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Statistics of each workflow of `ids`, also of those that never ran; `p95Ms` over the last 30 days."""
-    totals = _totals(connection, WORKFLOW_TOTALS, ids)
+    totals = _totals(connection, WORKFLOW_TOTALS, {"ids": list(ids)})
     buckets = _buckets(connection, ids)
     return {key: totals.get(key, Totals()).shape() | {"p95Ms": percentile(buckets.get(key, {}), 0.95)} for key in ids}
 
 
 def user_stats(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Statistics of what each user of `ids` ran, also of those who never ran anything."""
-    totals = _totals(connection, USER_TOTALS, ids)
+    totals = _totals(connection, USER_TOTALS, {"ids": list(ids)})
     return {key: totals.get(key, Totals()).shape() for key in ids}
 
 
@@ -158,9 +160,9 @@ def recount(connection: psycopg.Connection[Any]) -> Counts:
     return {(row[0], row[1]): tuple(int(value) for value in row[2:]) for row in connection.execute(RECOUNT)}
 
 
-def _totals(connection: psycopg.Connection[Any], query: str, ids: Sequence[UUID]) -> dict[UUID | None, Totals]:
+def _totals(connection: psycopg.Connection[Any], query: str, values: Mapping[str, Any]) -> dict[UUID | None, Totals]:
     with connection.cursor(row_factory=class_row(Totals)) as cursor:
-        return {row.key: row for row in cursor.execute(query, {"ids": list(ids)})}
+        return {row.key: row for row in cursor.execute(query, values)}
 
 
 def _buckets(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, dict[int, int]]:
