@@ -79,9 +79,9 @@ def make_broker(url: str, middleware: list[Middleware] | None = None) -> dramati
     """Dramatiq's broker for a URL; connects to nothing yet. Retries, time limits and delays are off: ours are in Postgres."""
     dramatiq.set_encoder(JsonEncoder())
     if is_rabbitmq(url):
-        return FlowversalRabbitmqBroker(
-            parameters=amqp_parameters(url), confirm_delivery=True, middleware=middleware or []
-        )
+        broker = FlowversalRabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware or [])
+        broker.parameters = amqp_parameters(url)
+        return broker
     return RedisBroker(url=url.replace("valkey", "redis", 1), middleware=middleware or [], namespace="flowversal")
 
 

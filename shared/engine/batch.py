@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from shared.broker import StepRef
 from shared.db import hot
@@ -60,24 +61,63 @@ class Batch:
 
 
 def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
-    """Write a batch in one transaction and fill in its results. Raises psycopg errors; then nothing was written."""
-    with connection.transaction():
-        executions, steps = _lock(connection, batch)
+    """Write a batch in one transaction and fill in its results. Raises psycopg errors; then nothing was written.
+
+    On an autocommit connection BEGIN and COMMIT travel with the two round trips. On any other connection the batch
+    joins the caller's transaction, which the caller commits.
+    """
+    own = connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE
+    try:
+        executions, steps = _lock(connection, batch, begin=own)
         turns = _Turns(connection, executions, steps)
         accepted = [_accept(outcome, steps, turns) for outcome in batch.outcomes]
         claims = [_grant(claim, executions, steps, turns) for claim in batch.claims]
-        with connection.pipeline():
-            rows = writes.write_claims(connection, claims, batch)
-            writes.write_turns(connection, turns.made, accepted, batch.options)
-        _finish_stopped(connection, turns)
-        with connection.pipeline():
-            writes.write_executions(connection, turns.made)
-        batch.claimed = writes.claimed(rows, claims, batch)
+        rows = _write(connection, batch, turns, accepted, claims, commit=own)
+    except BaseException:
+        if own and not connection.closed:
+            connection.rollback()
+        raise
+    batch.claimed = writes.claimed(rows, claims, batch)
     _results(batch, turns, accepted)
     return batch
 
 
-def _lock(connection: psycopg.Connection[Any], batch: Batch) -> tuple[dict[UUID, "Execution"], dict[Key, LockedStep]]:
+def _write(
+    connection: psycopg.Connection[Any],
+    batch: Batch,
+    turns: "_Turns",
+    accepted: Sequence[Outcome | None],
+    claims: Sequence[writes.Grant | NotClaimed],
+    *,
+    commit: bool,
+) -> psycopg.Cursor[Any] | None:
+    """Second round trip: everything that changed, and the commit; a third one where siblings must be stopped."""
+    stopping = sorted(id for id, turn in turns.made.items() if turn.stop_siblings)
+    with connection.pipeline():
+        rows = writes.write_claims(connection, claims, batch)
+        writes.write_turns(connection, turns.made, accepted, batch.options)
+        if stopping:
+            _stop_siblings(connection, turns, stopping)
+        for turn in turns.made.values():
+            turn.settle()
+        writes.write_executions(connection, turns.made)
+        if commit:
+            connection.execute("COMMIT")
+    return rows
+
+
+def _stop_siblings(connection: psycopg.Connection[Any], turns: "_Turns", stopping: list[UUID]) -> None:
+    """Cancel what has not begun in executions that a failed step stops, and tell the workers what to end."""
+    bounds = {"ids": stopping, "lo": stopping[0], "hi": stopping[-1]}
+    for execution_id, opened, waiting in connection.execute(hot.CANCEL_OPEN, bounds).fetchall():
+        turns.made[execution_id].execution.open_steps -= opened
+        turns.made[execution_id].execution.waiting_steps -= waiting
+    connection.execute(hot.NOTIFY_STOP, {"ids": stopping})
+
+
+def _lock(
+    connection: psycopg.Connection[Any], batch: Batch, *, begin: bool
+) -> tuple[dict[UUID, "Execution"], dict[Key, LockedStep]]:
     """First round trip: every lock of the batch, in order, and the rows under them."""
     completing = sorted({outcome.key[0] for outcome in batch.outcomes})
     claiming = {claim.key[0] for claim in batch.claims}
@@ -90,6 +130,8 @@ def _lock(connection: psycopg.Connection[Any], batch: Batch) -> tuple[dict[UUID,
     ordered = sorted(keys)
     columns = {"ids": [k[0] for k in ordered], "nodes": [k[1] for k in ordered], "items": [k[2] for k in ordered]}
     with connection.pipeline():
+        if begin:
+            connection.execute("BEGIN")
         locked = connection.execute(hot.LOCK_EXECUTIONS, {"ids": every, "all": completing, **bounds})
         seen = connection.execute(hot.READ_EXECUTIONS, {"ids": sorted(claiming), **bounds}) if claiming else None
         steps = connection.execute(hot.LOCK_STEPS, {**columns, **bounds})
@@ -210,19 +252,6 @@ def _grant(
         execution.row.state = ExecutionState.RUNNING
     plan = turns.plan(execution.id)
     return writes.Grant(claim, execution.workflow_id, plan, plan.nodes[row.node], row, step.ready_at, starts, mine)
-
-
-def _finish_stopped(connection: psycopg.Connection[Any], turns: _Turns) -> None:
-    """Cancel what has not begun in executions that a failed step stops, then give every execution its state."""
-    stopping = sorted(id for id, turn in turns.made.items() if turn.stop_siblings)
-    if stopping:
-        bounds = {"ids": stopping, "lo": stopping[0], "hi": stopping[-1]}
-        for execution_id, opened, waiting in connection.execute(hot.CANCEL_OPEN, bounds):
-            turns.made[execution_id].execution.open_steps -= opened
-            turns.made[execution_id].execution.waiting_steps -= waiting
-        connection.execute(hot.NOTIFY_STOP, {"ids": stopping})
-    for turn in turns.made.values():
-        turn.settle()
 
 
 def _results(batch: Batch, turns: _Turns, accepted: Sequence[Outcome | None]) -> None:

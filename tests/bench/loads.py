@@ -21,7 +21,7 @@ from tests.bench.servers import Urls
 from tests.factories import chain
 
 PROCESSES = 2
-LIMIT_S = 300
+LIMIT_S = 60
 
 
 @contextmanager

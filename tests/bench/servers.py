@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.standalone import identity
+from services.standalone.servers.base import Server
 from services.standalone.servers.postgres import Postgres
 from services.standalone.servers.rabbitmq import RabbitMQ
 from services.standalone.servers.valkey import Valkey
@@ -36,8 +37,11 @@ def servers() -> Iterator[Urls]:
         postgres = Postgres(folder / "postgres", folder / "postgres.log", user)
         rabbitmq = RabbitMQ(folder / "rabbitmq", folder / "rabbitmq.log", user)
         valkey = Valkey(folder / "valkey", folder / "valkey.log", user)
-        started = []
+        for name in ("postgres", "rabbitmq", "valkey"):
+            (folder / name).mkdir()
+        started: list[Server] = []
         try:
+            postgres.create()
             for server in (rabbitmq, postgres, valkey):
                 server.start()
                 started.append(server)
