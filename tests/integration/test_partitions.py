@@ -1,0 +1,165 @@
+"""Partitions: a hundred of them, and the statements of the engine still open at most three."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+import services.worker
+import services.worker.loops
+import shared.engine
+from shared.db import hot
+from shared.db.horizon import Horizon, live_horizon
+from shared.db.partitions import PARTITIONED, ensure_partitions, ensure_week, monday, partition_name
+from shared.db.pool import connect
+
+WEEKS = 100
+MOST = 3
+_TABLES = re.compile(rf"\b({'|'.join(PARTITIONED)})\b")
+_PARTITION = re.compile(r"_p\d{8}$")
+# Statements that look at one execution take its id, and these more than that.
+_POSITIONAL: dict[str, list[Any]] = {"READY_STEPS": [["a"], ""], "POSTPONE": ["a", ""]}
+
+
+def _statements() -> Iterator[tuple[str, str]]:
+    """Every statement of the engine that names a partitioned table."""
+    modules = [hot]
+    for package in (shared.engine, services.worker, services.worker.loops):
+        names = [each.name for each in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
+        modules += [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+    for module in modules:
+        for name, value in vars(module).items():
+            if name.isupper() and isinstance(value, str) and "COPY" not in value and _TABLES.search(value):
+                yield f"{module.__name__}.{name}", value
+
+
+STATEMENTS = dict(_statements())
+
+
+def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
+    """A value for every named parameter of the engine: a batch of one step."""
+    texts = dict.fromkeys(
+        ["inputs", "outputs", "errors", "ports", "error_codes", "failed_nodes", "failed_items"], [None]
+    )
+    numbers = [
+        "fences",
+        "timeouts",
+        "failures",
+        "lost",
+        "arrived",
+        "taken",
+        "open_steps",
+        "waiting_steps",
+        "priorities",
+    ]
+    counts = [*numbers, "steps_executed", "steps_resolved", "ai_tokens", "api_calls", "due_s"]
+    scalars = ["opened", "waiting", "total_steps", "roots", "ahead_s"]
+    return {
+        **texts,
+        **dict.fromkeys(counts, [1]),
+        **dict.fromkeys(scalars, 1),
+        **dict.fromkeys(["lease_s", "republish_s", "after_s", "longest_s"], 5.0),
+        **dict.fromkeys(["id", "workflow_id", "version_id", "user_id", "trigger_id"], execution_id),
+        **{"ids": [execution_id], "all": [execution_id], "nodes": ["a"], "items": [""], "pools": ["default"]},
+        **{"states": ["ready"], "stopping": [None], "resumed": [False], "empty": [True], "reached": [None]},
+        **{"worker": "w", "state": "failed", "input": "{}", "trigger_type": "api", "limit": 500},
+        **horizon._asdict(),
+    }
+
+
+@pytest.fixture(scope="module")
+def wide_connection(session_postgres: Any, template_database: str) -> Iterator[psycopg.Connection[Any]]:
+    """A database with a hundred weeks, those of now in their midst."""
+    name = "test_hundred_weeks"
+    with psycopg.connect(session_postgres.url_of("postgres", admin=True), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} OWNER flowversal")
+    with connect(session_postgres.url_of(name), application_name="test", autocommit=True) as connection:
+        first = monday(datetime.now(UTC)) - timedelta(weeks=WEEKS // 2)
+        with connection.transaction():
+            for week in range(WEEKS):
+                ensure_week(connection, first + timedelta(weeks=week))
+        yield connection
+    with psycopg.connect(session_postgres.url_of("postgres", admin=True), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _partitions(plan: Any) -> set[str]:
+    """The partitions that an EXPLAIN in JSON names."""
+    if isinstance(plan, list):
+        return {name for each in plan for name in _partitions(each)}
+    if not isinstance(plan, dict):
+        return set()
+    own = {name for name in [plan.get("Relation Name", "")] if _PARTITION.search(name)}
+    return own.union(*(_partitions(value) for value in plan.values()))
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statement_opens_at_most_three_partitions_of_a_table(
+    wide_connection: psycopg.Connection[Any], name: str
+) -> None:
+    row = wide_connection.execute("SELECT uuid7()").fetchone()
+    assert row is not None
+    statement, execution_id = STATEMENTS[name], row[0]
+    horizon = live_horizon(wide_connection) if "%(limit)s" in statement else Horizon(execution_id, execution_id)
+    values: Any = _values(execution_id, horizon)
+    if "%s" in statement:
+        values = [execution_id, *_POSITIONAL.get(name.rpartition(".")[2], [])]
+    plan = wide_connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", values).fetchone()
+    assert plan is not None
+    opened = _partitions(plan[0])
+    assert opened or "INSERT_" in name
+    for table in PARTITIONED:
+        assert len([each for each in opened if each.rpartition("_p")[0] == table]) <= MOST, plan[0]
+
+
+def test_the_statements_were_found() -> None:
+    assert {"shared.db.hot.CLAIM_STEPS", "shared.engine.sweep.REPUBLISH", "shared.engine.wake.SLEEPERS"} <= set(
+        STATEMENTS
+    )
+
+
+def test_live_horizon_reaches_back_to_the_oldest_live_execution(wide_connection: psycopg.Connection[Any]) -> None:
+    add = (
+        "INSERT INTO executions (id, workflow_id, version_id, user_id, total_steps, open_steps, trigger_type, state)"
+        " VALUES (uuid7_floor(now() - make_interval(weeks => %s)), uuid7(), uuid7(), uuid7(), 1, 1, 'api', %s) RETURNING id"
+    )
+    with wide_connection.transaction(force_rollback=True):
+        wide_connection.execute(add, (20, "success"))
+        none_live = live_horizon(wide_connection)
+        oldest = wide_connection.execute(add, (10, "waiting")).fetchone()
+        wide_connection.execute(add, (5, "running"))
+        assert oldest is not None
+        assert live_horizon(wide_connection).lo == oldest[0] < none_live.lo
+        assert live_horizon(wide_connection).hi > none_live.lo
+
+
+def test_partitions_are_made_once_and_hold_their_week(database_url: str) -> None:
+    with connect(database_url, application_name="test") as connection:
+        assert ensure_partitions(connection) == []
+        connection.commit()
+        week = monday(datetime.now(UTC)) + timedelta(weeks=30)
+        assert ensure_week(connection, week) == [partition_name(table, week) for table in PARTITIONED]
+        assert ensure_week(connection, week) == []
+        row = connection.execute(
+            "INSERT INTO executions (id, workflow_id, version_id, user_id, total_steps, open_steps, trigger_type)"
+            " VALUES (uuid7_floor(%s), uuid7(), uuid7(), uuid7(), 1, 1, 'api') RETURNING tableoid::regclass::text",
+            (week + timedelta(days=6, hours=23),),
+        ).fetchone()
+        assert row == (partition_name("executions", week),)
+
+
+def test_hot_tables_leave_room_for_updates_on_the_page(database_url: str) -> None:
+    with connect(database_url, application_name="test") as connection:
+        week = monday(datetime.now(UTC))
+        for table in ("executions", "steps"):
+            row = connection.execute(
+                "SELECT reloptions FROM pg_class WHERE relname = %s", (partition_name(table, week),)
+            ).fetchone()
+            assert row is not None
+            assert "fillfactor=60" in row[0]
