@@ -1,0 +1,126 @@
+"""The protocol on a real Postgres: claims, fences, joins in one batch and in two, failures, exact statistics."""
+
+import pytest
+
+from shared.domain.planner import Kind
+from shared.engine.batch import Batch, Options, run_batch
+from shared.engine.requests import Claim, Claimed, NotClaimed, Outcome
+from shared.queries.stats import recount
+from tests.factories import diamond
+from tests.integration.engine.conftest import EngineScene
+
+FORK = {
+    "schema": 1,
+    "containers": [
+        {"id": "c", "nodes": [{"id": n, "type": "transform", "params": {"output": n}} for n in ("a", "b", "d", "z")]}
+    ],
+    "edges": [{"from": n, "to": "z"} for n in ("a", "b", "d")],
+}
+
+
+def test_a_chain_runs_to_its_end(scene: EngineScene) -> None:
+    started = scene.start()
+    assert scene.execution(started.id)["state"] == "queued"
+    first = scene.claim(started.ready[0])
+    execution = scene.execution(started.id)
+    assert (execution["state"], execution["started_at"] is not None) == ("running", True)
+    completed = scene.complete(first, output='{"x": 1}')
+    assert [ref.node for ref in completed.ready] == ["b"]
+    scene.complete(scene.claim(completed.ready[0]))
+    ended = scene.execution(started.id)
+    assert (ended["state"], ended["open_steps"], ended["steps_executed"]) == ("success", 0, 2)
+    assert scene.one("SELECT count(*) AS n FROM stats_delta")["n"] == 1
+
+
+def test_a_second_claim_finds_nothing(scene: EngineScene) -> None:
+    ref = scene.start().ready[0]
+    first = scene.claim(ref)
+    again = run_batch(scene.connection, Batch([Claim(first.key, 12345)], [], Options())).claimed[0]
+    assert again == NotClaimed(first.key, finished=False)
+    scene.complete(first)
+    late = run_batch(scene.connection, Batch([Claim(first.key, 12345)], [], Options())).claimed[0]
+    assert late == NotClaimed(first.key, finished=True)
+
+
+def test_a_repeated_claim_finds_its_own_fence(scene: EngineScene) -> None:
+    """The commit was in doubt and the batch runs again: same fence, same claim, no second attempt."""
+    claim = Claim((*scene.start().ready[0][:3],), 777)
+    answers = [run_batch(scene.connection, Batch([claim], [], Options())).claimed[0] for _ in range(2)]
+    assert all(isinstance(answer, Claimed) and answer.attempt == 1 for answer in answers)
+
+
+def test_a_stale_fence_changes_nothing(scene: EngineScene) -> None:
+    started = scene.start()
+    claimed = scene.claim(started.ready[0])
+    before = scene.step(started.ready[0])["tx"], scene.execution(started.id)
+    stale = Outcome(claimed.key, Kind.DONE, claimed.fence + 1, output='"wrong"')
+    completed = run_batch(scene.connection, Batch([], [stale], Options())).completed[0]
+    assert not completed.accepted
+    assert (scene.step(started.ready[0])["tx"], scene.execution(started.id)) == before
+    assert scene.complete(claimed).accepted
+    assert not scene.complete(claimed).accepted, "an outcome counts once"
+
+
+@pytest.mark.parametrize("batches", [[["a", "b", "d"]], [["a"], ["b"], ["d"]], [["d", "a"], ["b"]]])
+def test_a_join_is_released_once_however_outcomes_are_grouped(scene: EngineScene, batches: list[list[str]]) -> None:
+    scene.use(FORK)
+    started = scene.start()
+    claimed = {node: scene.claim_node(started.id, node) for node in ("a", "b", "d")}
+    ready = []
+    for group in batches:
+        batch = run_batch(scene.connection, Batch([], [scene.done(claimed[node]) for node in group], Options()))
+        ready += [ref.node for done in batch.completed for ref in done.ready]
+    assert ready == ["z"]
+    step = scene.one("SELECT arrived, taken, state FROM steps WHERE node = 'z'")
+    assert step == {"arrived": 3, "taken": 3, "state": "ready"}
+    assert scene.execution(started.id)["open_steps"] == 1
+
+
+def test_claims_and_outcomes_share_a_transaction(scene: EngineScene) -> None:
+    scene.use(diamond())
+    first, second = scene.start(), scene.start()
+    claimed = scene.claim(first.ready[0])
+    batch = run_batch(
+        scene.connection, Batch([Claim((*second.ready[0][:3],), 5)], [scene.done(claimed, output="1")], Options())
+    )
+    assert isinstance(batch.claimed[0], Claimed)
+    assert batch.completed[0].accepted
+    assert batch.touched == {first.id, second.id}
+
+
+def test_a_failed_step_stops_its_siblings(scene: EngineScene) -> None:
+    scene.use(FORK)
+    started = scene.start()
+    running, failing = scene.claim_node(started.id, "a"), scene.claim_node(started.id, "b")
+    scene.complete(failing, Kind.FAILED, error='{"code": "BOOM"}', error_code="BOOM")
+    assert scene.states(started.id) == {"a": "running", "b": "failed", "d": "canceled"}
+    execution = scene.execution(started.id)
+    assert (execution["state"], execution["stopping"], execution["failed_node"]) == ("running", "fail", "b")
+    scene.complete(running)
+    ended = scene.execution(started.id)
+    assert (ended["state"], ended["open_steps"]) == ("failed", 0)
+    assert "z" not in scene.states(started.id)
+
+
+def test_a_retry_keeps_the_failed_attempt(scene: EngineScene) -> None:
+    nodes = [{"id": "a", "type": "transform", "params": {"output": 1}, "retry": {"maxAttempts": 2, "jitter": False}}]
+    scene.use({"schema": 1, "containers": [{"id": "c", "nodes": nodes}]})
+    ref = scene.start().ready[0]
+    scene.complete(scene.claim(ref), Kind.FAILED, error='{"code": "X"}', error_code="X", retryable=True, jitter=0.5)
+    step = scene.step(ref)
+    assert (step["state"], step["failures"]) == ("retrying", 1)
+    assert 0 < step["due_s"] <= 1.0
+    assert scene.one("SELECT number, state, error::text AS e FROM step_attempts") == {
+        "number": 1, "state": "failed", "e": '{"code": "X"}',
+    }
+
+
+def test_statistics_equal_a_recount(scene: EngineScene) -> None:
+    for last in (Kind.DONE, Kind.FAILED, Kind.DONE):
+        scene.run_through(last=last)
+    deltas = scene.one(
+        "SELECT count(*) FILTER (WHERE state = 'success') AS success, count(*) FILTER (WHERE state = 'failed') AS failed"
+        " FROM stats_delta"
+    )
+    assert deltas == {"success": 2, "failed": 1}
+    assert recount(scene.connection)
