@@ -31,7 +31,7 @@ class Child:
         """Start `argv`; `given` is its standard input, a few kilobytes at most."""
         fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 (our own command lines)
                 list(argv),
                 stdin=subprocess.PIPE,
                 stdout=fd,

@@ -153,7 +153,7 @@ class Postgres(ServerProcess):
         argv += ["--auth=scram-sha-256", f"--pwfile={password_file}", *self._locale_options()]
         argv += [] if self.durable else ["--no-sync"]
         with self.log.open("ab") as log:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 (our own command line)
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -161,7 +161,8 @@ class Postgres(ServerProcess):
                 env=environment(),
                 cwd=self.folder,
                 check=False,
-                preexec_fn=identity.on_start(maker, signal.SIGKILL),  # noqa: PLW1509 (prepared for it, see there)
+                start_new_session=True,
+                preexec_fn=identity.on_start(maker, signal.SIGKILL),
             )
         if done.returncode != 0:
             message = f"initdb ended with code {done.returncode}; its log is {self.log}:\n{log_tail(self.log)}"
@@ -175,7 +176,7 @@ class Postgres(ServerProcess):
 
     def _programs_version(self) -> int:
         argv = [str(self.programs / "postgres"), "--version"]
-        answer = subprocess.run(argv, check=True, capture_output=True, text=True, env=environment())
+        answer = subprocess.run(argv, check=True, capture_output=True, text=True, env=environment())  # noqa: S603 (as above)
         return int(answer.stdout.split()[2].split(".")[0])
 
     def _check_version(self) -> None:
