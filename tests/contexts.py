@@ -1,6 +1,7 @@
 """A `Context` for running one node outside of the engine; it records what the node does."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 from typing import Any, TypeVar
 
@@ -10,6 +11,12 @@ from shared.net.client import make_client
 from shared.settings import Settings
 
 T = TypeVar("T")
+
+
+@lru_cache(maxsize=1)
+def _client() -> httpx2.AsyncClient:
+    """For nodes that send nothing."""
+    return make_client(Settings())
 
 
 class RecordingContext:
@@ -24,7 +31,7 @@ class RecordingContext:
         self.idempotency_key = "exec-00000000000000000000000001:node:"
         self.resumed = resumed
         self.random = Random(7)
-        self.http = http or make_client(Settings())
+        self.http = http or _client()
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.tokens = 0
         self.api_calls = 0

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.domain.definition import Definition, NodeDefinition, read_definition
 from shared.domain.errors import InvalidDefinition, Problem
-from shared.domain.fields import MAX_PROBLEMS
+from shared.domain.fields import MAX_PROBLEMS, hint
 from shared.domain.graph import Graph
 from shared.domain.plan import ERROR_PORT, Plan, PlanEdge, PlanNode
 from shared.domain.reads import dynamic_keys, expressions_of
 from shared.expr import EMPTY, Template, TemplateErrors, compile_template
-from shared.expr.errors import near, shorten
+from shared.expr.errors import shorten
 
 if TYPE_CHECKING:
     from shared.nodes.base import NodeType
@@ -71,8 +71,8 @@ class _Compiler:
             return
         node_type = self.catalogue.get(node.type)
         if node_type is None:
-            hint = near(node.type, self.catalogue)
-            self.refuse(f"{node.path}.type", f"there is no node type `{shorten(node.type, 64)}`{hint}")
+            near = hint(self.problems, node.type, self.catalogue)
+            self.refuse(f"{node.path}.type", f"there is no node type `{shorten(node.type, 64)}`{near}")
             return
         for path, message in node_type.param_problems(node.params, dynamic_keys(node.params)):
             self.refuse(f"{node.path}.params.{path}" if path else f"{node.path}.params", message)
@@ -83,7 +83,8 @@ class _Compiler:
         """Both ends, ports, doubles, cycles; then the order of the nodes."""
         if self.definition.has_edges:
             for number, edge in enumerate(self.definition.edges):
-                self._check_edge(number)
+                if len(self.problems) < MAX_PROBLEMS:
+                    self._check_edge(number)
                 if edge.source in self.definition.nodes and edge.target in self.definition.nodes:
                     self.edges.setdefault((edge.source, edge.target, edge.port))
         else:
@@ -114,8 +115,8 @@ class _Compiler:
         if name in self.definition.containers:
             self.refuse(f"{path}.{end}", f"{name} is a container: an edge goes from node to node")
         else:
-            hint = near(name, self.definition.nodes)
-            self.refuse(f"{path}.{end}", f"there is no node `{shorten(name, 64)}`{hint}")
+            near = hint(self.problems, name, self.definition.nodes)
+            self.refuse(f"{path}.{end}", f"there is no node `{shorten(name, 64)}`{near}")
 
     def _check_port(self, path: str, source: str, port: str) -> None:
         node = self.definition.nodes.get(source)
@@ -161,14 +162,14 @@ class _Compiler:
         if read in self.definition.containers:
             self.refuse(path, f"steps.{read} is read, but {read} is a container: read one of its nodes")
         else:
-            hint = near(read, self.definition.nodes)
-            self.refuse(path, f"steps.{shorten(read, 64)} is read, but there is no such node{hint}")
+            near = hint(self.problems, read, self.definition.nodes)
+            self.refuse(path, f"steps.{shorten(read, 64)} is read, but there is no such node{near}")
 
     def _order_text(self, read: str, reader: str) -> str:
         if read == reader:
             return f"steps.{read} is read by {read} itself: a node has no output before it has run"
-        hint = "lead an edge from one to the other" if self.definition.has_edges else f"put {read} first"
-        return f"steps.{read} is read, but {read} does not run before {reader}: {hint}"
+        advice = "lead an edge from one to the other" if self.definition.has_edges else f"put {read} first"
+        return f"steps.{read} is read, but {read} does not run before {reader}: {advice}"
 
     # -- the plan -------------------------------------------------------------------------------------------------
 

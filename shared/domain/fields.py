@@ -1,7 +1,7 @@
 """Reads one JSON object of a definition field by field, collecting what is wrong instead of stopping at it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,18 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 IDENTIFIER_RULE = "1 to 64 letters, digits and _, not beginning with a digit"
 MAX_PROBLEMS = 500
 """Nobody reads more; what comes after is only counted as wrong."""
+_MOST_HINTS = 100
 _KINDS = {bool: "true/false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
 
 def kind(value: Any) -> str:
     """What a JSON value is, for a message: `text`, `a list`, `nothing`; never the value itself."""
     return _KINDS.get(type(value), "null")
+
+
+def hint(problems: list[Problem], name: str, options: Iterable[str]) -> str:
+    """`; near: a, b` for a name that is not among `options`; nothing once there are many problems, for it is slow."""
+    return near(name, options) if len(problems) < _MOST_HINTS else ""
 
 
 @dataclass(slots=True)
@@ -142,7 +148,7 @@ class Fields:
                 return
             if key not in self.known:
                 name = shorten(str(key), 64)
-                self.refuse(name, f"{what} has no field `{name}`{near(name, self.known)}")
+                self.refuse(name, f"{what} has no field `{name}`{hint(self.problems, name, self.known)}")
 
 
 def _either(options: Sequence[str]) -> str:

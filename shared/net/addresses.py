@@ -108,8 +108,8 @@ def _port(text: str) -> int:
 def _parse_entry(text: str) -> tuple[Network, int | None]:
     network, port = text, ""
     if text.startswith("["):
-        network, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
+        network, closed, port = text[1:].partition("]")
+        port = port.removeprefix(":") if closed else "?"
     elif "." in text:
         network, _, port = text.partition(":")
     try:

@@ -1,5 +1,6 @@
 """One request to another system as a value, and where a redirect leads it. Pure."""
 
+import re
 from dataclasses import dataclass, replace
 
 import httpx2
@@ -8,6 +9,7 @@ from shared.domain.errors import NodeError
 
 INVALID_URL = "INVALID_URL"
 MAX_URL = 8_192
+_HOST = re.compile(rb"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What describes the message may go to another origin; all else may be a secret.
 _SENT_ANYWHERE = frozenset({"accept", "accept-language", "accept-encoding", "content-type", "user-agent"})
@@ -42,7 +44,7 @@ def parse_url(text: str) -> httpx2.URL:
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
         reason = str(error) if isinstance(error, httpx2.InvalidURL) else "it cannot be read"
         raise NodeError(INVALID_URL, f"The URL is not valid: {reason[:200]}") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise NodeError(INVALID_URL, "The URL must begin with http:// or https:// and name a host.")
     return url.copy_with(fragment=None)
 

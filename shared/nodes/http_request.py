@@ -20,6 +20,8 @@ from shared.nodes.base import Context, Done, NodeError, NodeType, Params
 MAX_REDIRECTS = 3
 _MOST_REQUEST_BYTES = 16_000_000
 _ERROR_BYTES = 16_384
+# Parsing more than this would hold up every other step on the loop.
+_PARSED_AT_ONCE = 1_000_000
 _EXCERPT = 200
 _RETRYABLE = frozenset({408, 425, 429})
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")
@@ -140,7 +142,7 @@ class HttpRequest(NodeType):
                 for _ in range(MAX_REDIRECTS + 1):
                     answer = await _Exchange(ctx, params, call).run()
                     if answer.following is None:
-                        return Done(answer.output(started))
+                        return Done(await answer.output(started))
                     call = answer.following
         except TimeoutError:
             message = f"{call.host} gave no complete answer within {params.timeout_ms:,} ms."
@@ -155,13 +157,16 @@ class _Answer:
     body: bytes
     following: Call | None
 
-    def output(self, started: float) -> dict[str, Any]:
+    async def output(self, started: float) -> dict[str, Any]:
         """The node's output."""
+        took_ms = round((time.perf_counter() - started) * 1_000)
+        kind = self.headers.get("content-type", "")
+        small = len(self.body) <= _PARSED_AT_ONCE
         return {
             "status": self.status,
             "headers": _header_values(self.headers),
-            "body": body_value(self.body, self.headers.get("content-type", "")),
-            "durationMs": round((time.perf_counter() - started) * 1_000),
+            "body": body_value(self.body, kind) if small else await asyncio.to_thread(body_value, self.body, kind),
+            "durationMs": took_ms,
         }
 
 
@@ -292,6 +297,7 @@ def _is_error(status: int, params: HttpRequestParams) -> bool:
 
 
 def _header_values(headers: httpx2.Headers) -> dict[str, Any]:
-    values: dict[str, Any] = {name: headers[name] for name in headers if name != "set-cookie"}
-    cookies = headers.get_list("set-cookie")
-    return values | ({"set-cookie": cookies} if cookies else {})
+    values: dict[str, list[str]] = {}
+    for name, value in headers.multi_items():
+        values.setdefault(name, []).append(value)
+    return {name: found if name == "set-cookie" else ", ".join(found) for name, found in values.items()}

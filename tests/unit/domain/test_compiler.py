@@ -81,7 +81,16 @@ def test_defaults_come_from_the_node_type_and_the_retry_policy() -> None:
 def test_everything_about_a_node_is_read() -> None:
     retry = {"maxAttempts": 4, "backoff": "fixed", "initialMs": 500, "maxMs": 30_000, "jitter": False}
     source = definition(
-        node("a", name="First", retry=retry, timeoutMs=1_000, onWorkerLost="fail", onError="fail", join="all", fallback=None)
+        node(
+            "a",
+            name="First",
+            retry=retry,
+            timeoutMs=1_000,
+            onWorkerLost="fail",
+            onError="fail",
+            join="all",
+            fallback=None,
+        )
     )
     found = plan(source).nodes["a"]
     assert (found.name, found.timeout_ms, found.on_worker_lost, found.on_error) == ("First", 1_000, "fail", "fail")
@@ -101,5 +110,7 @@ def test_a_thousand_nodes_compile() -> None:
 
 
 def test_a_parameter_with_an_expression_is_left_for_the_run() -> None:
-    source = definition(node("a", "simulate", {"durationMs": "{{ input.ms }}"}), node("b", "delay", {"until": "{{ now }}"}))
+    source = definition(
+        node("a", "simulate", {"durationMs": "{{ input.ms }}"}), node("b", "delay", {"until": "{{ now }}"})
+    )
     assert plan(source).nodes["a"].params.is_dynamic("durationMs")

@@ -204,7 +204,10 @@ def test_what_an_expression_may_read(text: str, words: str) -> None:
 
 def test_a_sibling_is_not_an_ancestor() -> None:
     source = definition(
-        node("a"), node("b"), node("c", params={"output": "{{ steps.b.output }}"}), edges=[edge("a", "b"), edge("a", "c")]
+        node("a"),
+        node("b"),
+        node("c", params={"output": "{{ steps.b.output }}"}),
+        edges=[edge("a", "b"), edge("a", "c")],
     )
     assert "b does not run before c: lead an edge" in only(source)[1]
 
