@@ -19,7 +19,7 @@ from shared.web.live import LiveHub, Watch
 HEARTBEAT_S = 15.0
 LOOK_S = 5.0  # a hint can get lost
 GAP_S = 0.05  # hints that come faster are answered together
-DRAIN_S = 1.0
+DRAIN_S = 2.0
 _LOG_LINES = 500
 
 
@@ -115,13 +115,13 @@ class EventStream:
                 last = logs.newest_transaction(connection)
             while True:
                 with borrowed(self._engine) as connection:
-                    settled = logs.settled(connection, last)
+                    settled = logs.settled(connection, last, row.completed_at)
                     events = self._log(connection)
                     shape = executions.record(connection, row)
                 yield from events
                 if not events and (settled or monotonic() >= ends):
                     break
-                watch.wait(GAP_S)
+                watch.wait(0.2)
         except UNREACHABLE:
             return
         yield self._event("end", shape)

@@ -3,6 +3,8 @@
 import socket
 from urllib.parse import urlsplit
 
+import psycopg
+
 from shared.db.migrate import newest_revision
 from shared.settings import Settings
 from shared.web.database import UNREACHABLE, connection
@@ -26,6 +28,8 @@ def _database() -> str:
         row = connection().execute(REVISION).fetchone()
     except UNREACHABLE:
         return "unreachable"
+    except psycopg.errors.UndefinedTable:
+        row = None
     return "ok" if row is not None and row[0] == newest_revision() else "schema is not current"
 
 

@@ -19,7 +19,6 @@ from shared.queries.executions import LIVE_STATES
 from shared.queries.shapes import Viewer, like_pattern
 
 MAX_NAMES = 200
-_LAST_ID = UUID(int=(1 << 128) - 1)
 _FIRST_ID = UUID(int=0)
 _TYPES = {"workflow_id": "uuid", "user_id": "uuid", "state": "text"}
 _REACH = (timedelta(days=8), timedelta(days=64))
@@ -38,7 +37,11 @@ BY_KEY = """
 SELECT found.id FROM unnest(%({column}s)s::{type}[]) AS key CROSS JOIN LATERAL
   (SELECT e.id FROM executions e WHERE e.{column} = key AND {conditions} ORDER BY e.id DESC LIMIT %(limit)s) AS found
 """
-BOUNDS = "SELECT uuid7_floor(to_timestamp(%s / 1000.0)), uuid7_floor(to_timestamp(%s / 1000.0))"
+# The ids of two moments, and one that is newer than every execution.
+BOUNDS = """
+SELECT uuid7_floor(to_timestamp(%s / 1000.0)), uuid7_floor(to_timestamp(%s / 1000.0)),
+  uuid7_floor(clock_timestamp() + interval '1 minute')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +154,10 @@ class _Search:
 
 def _bounds(connection: psycopg.Connection[Any], filters: Filters, before: UUID | None) -> tuple[UUID, UUID]:
     """The ids between which the page lies: from (included) and to (not)."""
-    low, high = _FIRST_ID, before or _LAST_ID
-    if filters.since is not None or filters.until is not None:
-        row = connection.execute(BOUNDS, (filters.since, filters.until)).fetchone()
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        low, high = row[0] or low, min(high, row[1] or high)
-    return low, high
+    row = connection.execute(BOUNDS, (filters.since, filters.until)).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    since, until, newest = row
+    return since or _FIRST_ID, min(newest, until or newest, before or newest)
 
 
 def _earlier(high: UUID, reach: timedelta) -> UUID:

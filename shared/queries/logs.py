@@ -1,5 +1,6 @@
 """The log lines of one execution. Its cursor never skips a line that commits late."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,10 @@ ORDER BY tx, id LIMIT %(limit)s
 PLACE = "SELECT tx::text::bigint FROM execution_logs WHERE execution_id = %s AND id = %s"
 
 NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# Workers store lines within a quarter of a second, so a little later every line has been sent, and committed.
+SETTLED = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s AND clock_timestamp() > %s + interval '600 ms'
+"""
 
 
 class Cursor(NamedTuple):
@@ -76,7 +80,7 @@ def newest_transaction(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def settled(connection: psycopg.Connection[Any], transaction: int) -> bool:
-    """Whether every transaction before this one is over, so that its lines can be read."""
-    row = connection.execute(OLDEST).fetchone()
-    return row is not None and int(row[0]) >= transaction
+def settled(connection: psycopg.Connection[Any], transaction: int, ended_at: datetime | None) -> bool:
+    """Whether no more lines come: the execution ended a moment ago, and every transaction before this one is over."""
+    row = connection.execute(SETTLED, (transaction, ended_at)).fetchone()
+    return row is not None and bool(row[0])

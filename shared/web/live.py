@@ -72,6 +72,13 @@ class LiveHub:
                 if not self._watches[execution_id]:
                     del self._watches[execution_id]
 
+    def close(self) -> None:
+        """Stop listening; what still watches looks once a second from now on."""
+        with self._lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader.connected = False
+
     def _start(self) -> None:
         # At the first watch, not before: the process may still fork.
         with self._lock:

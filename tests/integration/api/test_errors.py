@@ -1,0 +1,125 @@
+"""Whatever goes wrong is a problem answer that says what to do, without a stack trace and without the input."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from services.standalone.servers.postgres import Postgres
+from tests.integration.api.caller import Caller, definition
+
+SECRET = "hunter2-do-not-echo"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"{", 400, "malformed-json"),
+        (b'{"name": NaN}', 400, "malformed-json"),
+        (b"\xff\xfe", 400, "malformed-json"),
+        (b"[" * 50_000, 400, "malformed-json"),
+        (b"[]", 422, "invalid-request"),
+        (b'"text"', 422, "invalid-request"),
+        (b'{"name": "a\\u0000b", "definition": {}}', 422, "invalid-value"),
+        (b'{"name": "\\ud800", "definition": {}}', 400, "malformed-json"),
+        (b'{"name": "n", "definition": ' + b"[" * 150 + b"]" * 150 + b"}", 422, "invalid-value"),
+        (b'{"name": "n", "definition": {"x": ' + b"9" * 2_000 + b"}}", 422, "invalid-value"),
+        (b'{"name": "n", "definition": "' + b"x" * 100_000 + b'"}', 413, "request-entity-too-large"),
+    ],
+)
+def test_bodies_that_cannot_be_used(admin: Caller, body: bytes, status: int, kind: str) -> None:
+    answer = admin.raw("POST", "/workflows", body)
+
+    assert answer.status_code == status, answer.json
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["type"] == f"/problems/{kind}"
+    assert answer.json["status"] == status
+    assert answer.json["detail"]
+
+
+def test_another_content_type_is_refused(admin: Caller) -> None:
+    assert admin.raw("POST", "/workflows", b"name=n", "application/x-www-form-urlencoded").status_code == 415
+
+
+def test_the_input_is_never_echoed(admin: Caller, app: Flask) -> None:
+    answers = [
+        admin("POST", "/workflows", {"name": {"password": SECRET}, "definition": definition()}),
+        admin("POST", "/tokens", {"name": "n", "scopes": [SECRET]}),
+        admin("POST", "/tokens", {"name": "n", "expiresInDays": SECRET}),
+        admin("GET", f"/executions?status={SECRET}"),
+        admin("GET", f"/executions?cursor={SECRET}"),
+        admin("GET", f"/nothing/{SECRET}"),
+        admin.raw("POST", "/workflows", f"{{'{SECRET}".encode()),
+        app.test_client().post("/api/v1/session", json={"email": "a@b.c", "password": SECRET}),
+    ]
+
+    for answer in answers:
+        assert 400 <= answer.status_code < 500
+        assert SECRET not in answer.get_data(as_text=True), answer.get_data(as_text=True)
+
+
+def test_addresses_and_methods_that_do_not_exist(admin: Caller) -> None:
+    missing, method = admin("GET", "/nothing"), admin("PATCH", "/me")
+
+    assert (missing.status_code, missing.json["type"]) == (404, "/problems/not-found")
+    assert method.status_code == 405
+    assert "GET" in method.headers["Allow"]
+
+
+def test_a_fault_of_ours_shows_nothing_of_its_inside(admin: Caller, app: Flask) -> None:
+    def broken(**_: Any) -> Any:
+        raise RuntimeError(SECRET)
+
+    broken.required_action = app.view_functions["people.me"].required_action  # type: ignore[attr-defined]
+    app.view_functions["people.me"] = broken
+
+    answer = admin("GET", "/me")
+
+    assert answer.status_code == 500
+    assert SECRET not in answer.get_data(as_text=True)
+    assert "Traceback" not in answer.get_data(as_text=True)
+
+
+def test_every_answer_has_the_security_headers(admin: Caller) -> None:
+    for answer in (admin("GET", "/me"), admin("GET", "/nothing"), admin("GET", "/api/docs")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
+def test_without_postgres_it_says_try_again_and_it_recovers_by_itself(admin: Caller, postgres: Postgres) -> None:
+    workflow = admin.workflow()
+    postgres.stop()
+
+    answers = [admin("GET", "/me"), admin.start(workflow), admin("GET", "/api/v1/openapi.json")]
+    ready = admin("GET", "/readyz")
+
+    postgres.start()
+    postgres.wait_ready(60)
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+    assert answers[0].json["type"] == "/problems/unavailable"
+    assert int(answers[0].headers["Retry-After"]) > 0
+    assert (ready.status_code, ready.json["database"]) == (503, "unreachable")
+    assert admin.start(workflow).status_code == 202
+
+
+def test_health(app: Flask) -> None:
+    client = app.test_client()
+
+    assert client.get("/healthz").json == {"status": "ok"}
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json == {"status": "ready", "database": "ok", "broker": "unreachable", "redis": "unreachable"}
+
+
+def test_a_database_without_our_schema_is_not_ready(empty_database_url: str) -> None:
+    from services.api.app import create_app
+    from shared.settings import Settings
+    from shared.web.database import engine_of
+
+    app = create_app(Settings.model_validate({"DATABASE_URL": empty_database_url}))
+    answer = app.test_client().get("/readyz")
+    engine_of(app).dispose()
+
+    assert answer.status_code == 503
+    assert answer.json["database"] == "schema is not current"
