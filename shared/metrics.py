@@ -113,5 +113,5 @@ def registry() -> CollectorRegistry:
 
 
 class _Silent(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
+    def log_message(self, format: str, *args: Any) -> None:
         """Scrapes are not worth a log line."""

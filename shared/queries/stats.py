@@ -35,7 +35,7 @@ SELECT workflow_id AS key, {_SUMS} FROM (
   UNION ALL
   SELECT workflow_id, {_COUNTED}, completed_at FROM stats_delta WHERE workflow_id = ANY(%(ids)s)) AS every
 GROUP BY workflow_id
-"""  # noqa: S608 - the pieces are constants of this file
+"""
 
 # Totals of what some users ran; one row for each who ever ended an execution.
 USER_TOTALS = f"""
@@ -44,7 +44,7 @@ SELECT user_id AS key, {_SUMS} FROM (
   UNION ALL
   SELECT user_id, {_COUNTED}, completed_at FROM stats_delta WHERE user_id = ANY(%(ids)s)) AS every
 GROUP BY user_id
-"""  # noqa: S608 - the pieces are constants of this file
+"""
 
 # Totals of everything, or of what one user ran; no row before the first execution ended.
 OVERALL_TOTALS = f"""
@@ -53,7 +53,7 @@ SELECT NULL::uuid AS key, {_SUMS} FROM (
   UNION ALL
   SELECT {_COUNTED}, completed_at FROM stats_delta WHERE %(user)s::uuid IS NULL OR user_id = %(user)s) AS every
 HAVING count(*) > 0
-"""  # noqa: S608 - the pieces are constants of this file
+"""
 
 # Run times of some workflows since a moment, counted by bucket.
 HISTOGRAM = """
@@ -94,7 +94,7 @@ FROM (
   UNION ALL
   SELECT workflow_id, user_id, {_COUNTED}, completed_at FROM stats_delta) AS every
 GROUP BY workflow_id, user_id
-"""  # noqa: S608 - the pieces are constants of this file
+"""
 
 Counts = dict[tuple[UUID, UUID], tuple[int, ...]]
 """By (workflow, user): success, failed, canceled, summed duration (ms) of the first two, AI tokens, API calls."""

@@ -42,33 +42,34 @@ def _statements() -> Iterator[tuple[str, str]]:
 STATEMENTS = dict(_statements())
 
 
+_ABSENT = "inputs outputs errors ports error_codes failed_nodes failed_items stopping reached"
+_COUNTS = (
+    "fences timeouts failures lost arrived taken open_steps waiting_steps priorities steps_executed steps_resolved"
+    " ai_tokens api_calls due_s"
+)
+
+
 def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
-    texts = dict.fromkeys(
-        ["inputs", "outputs", "errors", "ports", "error_codes", "failed_nodes", "failed_items"], [None]
-    )
-    numbers = [
-        "fences",
-        "timeouts",
-        "failures",
-        "lost",
-        "arrived",
-        "taken",
-        "open_steps",
-        "waiting_steps",
-        "priorities",
-    ]
-    counts = [*numbers, "steps_executed", "steps_resolved", "ai_tokens", "api_calls", "due_s"]
-    scalars = ["opened", "waiting", "total_steps", "roots", "ahead_s"]
     return {
-        **texts,
-        **dict.fromkeys(counts, [1]),
-        **dict.fromkeys(scalars, 1),
+        **{name: [None] for name in _ABSENT.split()},
+        **{name: [1] for name in _COUNTS.split()},
+        **dict.fromkeys(["opened", "waiting", "total_steps", "roots", "ahead_s"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "longest_s"], 5.0),
         **dict.fromkeys(["id", "workflow_id", "version_id", "user_id", "trigger_id"], execution_id),
-        **{"ids": [execution_id], "all": [execution_id], "nodes": ["a"], "items": [""], "pools": ["default"]},
-        **{"states": ["ready"], "stopping": [None], "resumed": [False], "empty": [True], "reached": [None]},
-        **{"worker": "w", "state": "failed", "input": "{}", "trigger_type": "api", "limit": 500},
+        "ids": [execution_id],
+        "all": [execution_id],
+        "nodes": ["a"],
+        "items": [""],
+        "pools": ["default"],
+        "states": ["ready"],
+        "resumed": [False],
+        "empty": [True],
+        "worker": "w",
+        "state": "failed",
+        "input": "{}",
+        "trigger_type": "api",
+        "limit": 500,
         **horizon._asdict(),
     }
 

@@ -119,7 +119,7 @@ def _thread(failures: list[str], work: Callable[..., None], *args: object) -> th
     def guarded() -> None:
         try:
             work(*args)
-        except Exception as error:  # noqa: BLE001 - shown by the test
+        except Exception as error:
             failures.append(repr(error))
 
     thread = threading.Thread(target=guarded)
