@@ -49,4 +49,7 @@ class Loop(ABC):
 
     @abstractmethod
     def run(self, connection: psycopg.Connection[Any]) -> float:
-        """One pass; returns the seconds until the next. Whatever it raises is logged, and the loop goes on."""
+        """One pass; returns the seconds until the next, 0 if there is more to do now.
+
+        Whatever it raises is logged, and the loop goes on. After a long pass the next one comes later than asked.
+        """

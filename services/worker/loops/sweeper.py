@@ -1,6 +1,5 @@
 """Lost messages: publishes ready steps again that no worker has heard of."""
 
-import time
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,8 +14,6 @@ from shared.engine.sweep import LIMIT, QueueState, progress, something_due, swee
 
 _QUEUES = {queue_name(pool, priority): (pool, priority) for pool in POOLS for priority in range(len(PRIORITIES))}
 _MOST_ROUNDS = 20
-# A pass may read every waiting step of a long backlog; it then rests four times as long as it worked.
-_REST = 4.0
 
 
 class Sweeper(Loop):
@@ -31,11 +28,10 @@ class Sweeper(Loop):
 
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One sweep."""
-        began = time.monotonic()
         horizon = self._horizon.get(connection)
         if something_due(connection, horizon=horizon):
             self._sweep(connection, horizon)
-        return max(min(self.interval_s, self.tools.settings.sweep_s), _REST * (time.monotonic() - began))
+        return min(self.interval_s, self.tools.settings.sweep_s)
 
     def _sweep(self, connection: psycopg.Connection[Any], horizon: Horizon) -> None:
         depths = queue_depths(self.tools.settings.broker_url, list(_QUEUES))
