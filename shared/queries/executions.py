@@ -20,7 +20,7 @@ TERMINAL_STATES = frozenset(state.value for state in TERMINAL_EXECUTION)
 # The only place that reads an execution for people. `low` and `high` are the bounds of the ids: they pick partitions.
 RECORDS = """
 SELECT e.id, e.workflow_id, w.name AS workflow_name, e.version_id, v.number AS version, e.user_id, u.name AS user_name,
-  e.state, e.stopping, e.queued_reason, e.created_at, e.started_at, e.completed_at, e.stop_requested_at,
+  e.state, e.stopping, e.queued_reason, e.started_at, e.completed_at, e.stop_requested_at,
   e.total_steps, e.steps_executed, e.steps_resolved, e.ai_tokens, e.api_calls, e.revision,
   e.trigger_type, e.parent_id, e.retry_of, e.failed_node, d.error
 FROM executions e
@@ -44,7 +44,7 @@ WHERE s.execution_id = %(id)s AND d.execution_id = %(id)s
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRow:
-    """What `RECORDS` selects."""
+    """What `RECORDS` selects; with the defaults, an execution that was accepted just now."""
 
     id: UUID
     workflow_id: UUID
@@ -53,24 +53,28 @@ class ExecutionRow:
     version: int | None
     user_id: UUID
     user_name: str
-    state: str
-    stopping: str | None
-    queued_reason: str | None
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    stop_requested_at: datetime | None
-    total_steps: int
-    steps_executed: int
-    steps_resolved: int
-    ai_tokens: int
-    api_calls: int
-    revision: int
     trigger_type: str
-    parent_id: UUID | None
-    retry_of: UUID | None
-    failed_node: str | None
-    error: dict[str, Any] | None
+    total_steps: int
+    state: str = "queued"
+    stopping: str | None = None
+    queued_reason: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    stop_requested_at: datetime | None = None
+    steps_executed: int = 0
+    steps_resolved: int = 0
+    ai_tokens: int = 0
+    api_calls: int = 0
+    revision: int = 0
+    parent_id: UUID | None = None
+    retry_of: UUID | None = None
+    failed_node: str | None = None
+    error: dict[str, Any] | None = None
+
+    @property
+    def created_ms(self) -> int:
+        """When it was accepted, ms since the epoch: the first 48 bits of its id."""
+        return self.id.int >> 80
 
     @property
     def status(self) -> str:
@@ -106,6 +110,7 @@ def row(connection: psycopg.Connection[Any], execution_id: UUID, viewer: Viewer)
 
 def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
     """The execution record of the API, without input and output."""
+    started = ms(found.started_at)
     shape = {
         "id": ids.encode(ids.EXECUTION, found.id),
         "workflowId": ids.encode(ids.WORKFLOW, found.workflow_id),
@@ -114,11 +119,11 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
         "userId": ids.encode(ids.USER, found.user_id),
         "userName": found.user_name,
         "status": found.status,
-        "createdAt": ms(found.created_at),
-        "startedAt": ms(found.started_at),
+        "createdAt": found.created_ms,
+        "startedAt": started,
         "completedAt": ms(found.completed_at),
         "duration": span_ms(found.started_at, found.completed_at),
-        "queueWait": span_ms(found.created_at, found.started_at),
+        "queueWait": None if started is None else max(0, started - found.created_ms),
         "triggerType": found.trigger_type,
         "stepsExecuted": found.steps_executed,
         "stepsResolved": found.steps_resolved,

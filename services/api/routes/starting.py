@@ -1,6 +1,6 @@
 """Starting an execution: the path that must stay short."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -19,9 +19,11 @@ from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, versions, workflows
 from shared.domain.errors import Conflict, NotFound
+from shared.engine.plans import plan_of
 from shared.engine.start import Started, start_execution
 from shared.metrics import EXECUTIONS_STARTED
 from shared.queries import executions
+from shared.queries.executions import ExecutionRow
 from shared.settings import Settings
 from shared.web.answers import dumps
 from shared.web.database import borrowed, db
@@ -46,13 +48,25 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
     trigger = "api" if identity().csrf is None else "manual"
 
     def insert(connection: psycopg.Connection[Any]) -> Created:
-        started = _start(connection, workflow_id, body, trigger)
+        runnable = (
+            _draft(connection, workflow_id) if body.version == "draft" else _published(connection, workflow_id, body)
+        )
+        started = _start(connection, workflow_id, runnable.version_id, body.input, trigger)
         public = ids.encode(ids.EXECUTION, started.id)
         detail = {"workflow": ids.encode(ids.WORKFLOW, workflow_id), "version": body.version}
         audit.append(connection, identity().user_id, "execution.start", public, detail=detail, address=address())
-        found = executions.row(connection, started.id, viewer())
-        assert found is not None  # noqa: S101 - this transaction has just inserted it
-        shape = executions.record(connection, found) | {"input": body.input}
+        accepted = ExecutionRow(
+            id=started.id,
+            workflow_id=workflow_id,
+            workflow_name=runnable.name,
+            version_id=runnable.version_id,
+            version=runnable.number,
+            user_id=identity().user_id,
+            user_name=identity().name,
+            trigger_type=trigger,
+            total_steps=plan_of(connection, runnable.version_id).total_steps,
+        )
+        shape = executions.record(connection, accepted) | {"input": body.input}
         return Created(
             shape, f"/api/v1/executions/{public}", status=202, after_commit=lambda: _accepted(started, trigger)
         )
@@ -62,17 +76,24 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
     return _waited(response, seconds) if seconds else response
 
 
-def _start(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution, trigger: str) -> Started:
-    version_id = (
-        _draft(connection, workflow_id) if body.version == "draft" else _published(connection, workflow_id, body)
-    )
+class _Runnable(NamedTuple):
+    """The version to run; `number` is None for the draft."""
+
+    name: str
+    version_id: UUID
+    number: int | None
+
+
+def _start(
+    connection: psycopg.Connection[Any], workflow_id: UUID, version_id: UUID, value: Any, trigger: str
+) -> Started:
     settings: Settings = current_app.extensions["flowversal-settings"]
     return start_execution(
         connection,
         workflow_id=workflow_id,
         version_id=version_id,
         user_id=identity().user_id,
-        input=body.input,
+        input=value,
         trigger_type=trigger,
         max_input_bytes=settings.max_request_bytes,
         republish_s=settings.republish_after_s,
@@ -84,7 +105,7 @@ def _accepted(started: Started, trigger: str) -> None:
     publish(started.ready)
 
 
-def _published(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution) -> UUID:
+def _published(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution) -> _Runnable:
     """The published version, or the one with the wanted number."""
     number = body.version if isinstance(body.version, int) else None
     eyes = viewer()
@@ -94,18 +115,19 @@ def _published(connection: psycopg.Connection[Any], workflow_id: UUID, body: Sta
     if not found.enabled:
         raise Conflict("This workflow is disabled. Enable it, then start it again.")
     if found.version_id is not None:
-        return found.version_id
+        return _Runnable(found.name, found.version_id, number or found.published_version)
     if number is not None:
         raise NotFound("This workflow has no version with that number.")
     raise Conflict('This workflow was never published. Publish it first, or start its draft with "version": "draft".')
 
 
-def _draft(connection: psycopg.Connection[Any], workflow_id: UUID) -> UUID:
+def _draft(connection: psycopg.Connection[Any], workflow_id: UUID) -> _Runnable:
     """The draft as a version without a number; raises InvalidDefinition when it has problems."""
     workflow = visible_workflow(workflow_id)
     compile_or_raise(workflow.definition)
     text = dumps(workflow.definition).decode()
-    return versions.ensure_draft(connection, workflow_id, text, identity().user_id)
+    version_id = versions.ensure_draft(connection, workflow_id, text, identity().user_id)
+    return _Runnable(workflow.name, version_id, None)
 
 
 def _waited(response: Response, seconds: int) -> Response:

@@ -37,6 +37,17 @@ BROKEN = {
 }
 
 
+class Answer:
+    """What came back; `json` is whatever it is."""
+
+    def __init__(self, response: TestResponse) -> None:
+        self.status_code = response.status_code
+        self.headers = response.headers
+        self.content_type = response.content_type
+        self.text = response.get_data(as_text=True)
+        self.json: Any = response.get_json(silent=True)
+
+
 class Caller:
     """Sends requests with a token."""
 
@@ -46,21 +57,23 @@ class Caller:
         self.public_id = public_id
         self._client = app.test_client(use_cookies=False)
 
-    def __call__(self, method: str, path: str, json: Any = None, **headers: str) -> TestResponse:
+    def __call__(self, method: str, path: str, json: Any = None, **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"Authorization": f"Bearer {self.token}", **named}
         where = path if path.startswith(("/api", "/readyz")) else f"/api/v1{path}"
-        return self._client.open(where, method=method, json=json, headers=sent)
+        return Answer(self._client.open(where, method=method, json=json, headers=sent))
 
-    def raw(self, method: str, path: str, body: bytes, content_type: str = "application/json") -> TestResponse:
+    def raw(self, method: str, path: str, body: bytes, content_type: str = "application/json") -> Answer:
         """A request whose body is exactly these bytes."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        return self._client.open(f"/api/v1{path}", method=method, data=body, content_type=content_type, headers=headers)
+        where = f"/api/v1{path}"
+        response = self._client.open(where, method=method, data=body, content_type=content_type, headers=headers)
+        return Answer(response)
 
-    def raw_with_key(self, path: str, body: bytes, key: str) -> TestResponse:
+    def raw_with_key(self, path: str, body: bytes, key: str) -> Answer:
         """A POST whose body is exactly these bytes, with an Idempotency-Key."""
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key}
-        return self._client.post(f"/api/v1{path}", data=body, content_type="application/json", headers=headers)
+        return Answer(self._client.post(f"/api/v1{path}", data=body, content_type="application/json", headers=headers))
 
     def workflow(self, name: str = "Orders", *, publish: bool = True, **fields: Any) -> str:
         """The id of a new workflow."""
@@ -72,7 +85,7 @@ class Caller:
             assert self("POST", f"/workflows/{id}/publish").status_code == 201
         return id
 
-    def start(self, workflow: str, body: Any = None, **headers: str) -> TestResponse:
+    def start(self, workflow: str, body: Any = None, **headers: str) -> Answer:
         return self("POST", f"/workflows/{workflow}/executions", body or {}, **headers)
 
     def started(self, workflow: str, body: Any = None) -> str:

@@ -8,15 +8,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.integration.api.caller import Caller, definition
+from tests.integration.api.caller import Answer, Caller, definition
 from tests.integration.api.conftest import PASSWORD
 
 Person = Callable[..., Caller]
 REFUSED = "E-mail and password do not match. Check both and try again."
 
 
-def _sign_in(client: FlaskClient, email: str, password: str = PASSWORD) -> Any:
-    return client.post("/api/v1/session", json={"email": email, "password": password})
+def _sign_in(client: FlaskClient, email: str, password: str = PASSWORD) -> Answer:
+    return Answer(client.post("/api/v1/session", json={"email": email, "password": password}))
 
 
 def test_a_session_reads_with_its_cookie_and_writes_with_the_csrf_header(app: Flask, person: Person) -> None:
@@ -34,9 +34,10 @@ def test_a_session_reads_with_its_cookie_and_writes_with_the_csrf_header(app: Fl
     assert client.get("/api/v1/me").json == signed_in.json
     assert client.post("/api/v1/workflows", json=body).status_code == 403
     assert client.post("/api/v1/workflows", json=body, headers={"X-CSRF-Token": "x"}).status_code == 403
-    created = client.post("/api/v1/workflows", json=body, headers=csrf)
+    created = Answer(client.post("/api/v1/workflows", json=body, headers=csrf))
     assert created.status_code == 201
-    run = client.post(f"/api/v1/workflows/{created.json['id']}/executions", json={"version": "draft"}, headers=csrf)
+    where = f"/api/v1/workflows/{created.json['id']}/executions"
+    run = Answer(client.post(where, json={"version": "draft"}, headers=csrf))
     assert run.json["triggerType"] == "manual"
     assert client.delete("/api/v1/session").status_code == 403
     assert client.delete("/api/v1/session", headers=csrf).status_code == 204
@@ -169,7 +170,7 @@ def test_statistics_of_users_are_for_admins_others_see_their_own(admin: Caller, 
 
 @pytest.mark.parametrize("header", ["Bearer fv_short", "Bearer", "Basic YTpi", "Bearer fv_" + "x" * 40, "fv_x"])
 def test_headers_that_prove_nothing(app: Flask, header: str) -> None:
-    answer = app.test_client().get("/api/v1/me", headers={"Authorization": header})
+    answer = Answer(app.test_client().get("/api/v1/me", headers={"Authorization": header}))
 
     assert answer.status_code == 401
     assert answer.json["type"] == "/problems/unauthenticated"
