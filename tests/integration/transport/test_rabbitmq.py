@@ -1,0 +1,120 @@
+"""Traps of Dramatiq on RabbitMQ, each with a test that would catch it."""
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pika
+import pytest
+
+from shared.broker import queue_depths, queue_name, queue_names
+from shared.publisher import make_publisher
+from shared.rabbitmq import queue_arguments
+from tests.integration.transport.conftest import Sink, ref
+
+Work = Callable[..., tuple[Any, Sink]]
+QUEUE = queue_name("default", 1)
+
+
+def cut(consumer: Any) -> None:
+    """Cut the connection under a running consumer, as a network would."""
+    consumer.connection._impl._transport._sock.shutdown(socket.SHUT_RDWR)
+
+
+def consumer_threads() -> list[Any]:
+    return [t for t in threading.enumerate() if type(t).__name__ == "ConsumerThread" and t.consumer is not None]
+
+
+def test_a_step_from_before_a_reconnect_acknowledges_nobody_elses_message(amqp_url: str, work: Work) -> None:
+    """Tags restart at 1 after a reconnect: the old step's late acknowledgement must not take a new message away."""
+    release, started = threading.Event(), threading.Event()
+    _, sink = work(amqp_url, threads=3)
+
+    def hold(node: str) -> None:
+        if node == "old":
+            started.set()
+            release.wait(10)
+
+    sink.before = hold
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref("old")]).result(timeout=10):
+        pass
+    assert started.wait(10)
+    message = next(thread for thread in consumer_threads() if thread.queue_name == QUEUE)
+    old = message.consumer
+    cut(old)
+    until_new = threading.Event()
+    while message.consumer is old and not until_new.wait(0.05):
+        pass
+    new = message.consumer
+    stale = type("Stale", (), {"consumer": old, "_tag": 1})()
+    new.known_tags.add(1)
+    new.ack(stale)
+    assert 1 in new.known_tags, "the new consumer must ignore a message of the old one"
+    new.known_tags.discard(1)
+    release.set()
+    sink.wait(1)
+    publisher.close()
+
+
+def test_an_early_acknowledgement_makes_the_late_one_silent(amqp_url: str, work: Work) -> None:
+    _, sink = work(amqp_url, threads=1)
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref(f"n{number}") for number in range(20)]).result(timeout=10):
+        pass
+    sink.wait(20)
+    thread = next(t for t in consumer_threads() if t.queue_name == QUEUE)
+    done = type("Done", (), {"consumer": thread.consumer, "_tag": 999})()
+    thread.consumer.ack(done)
+    thread.consumer.ack(done)
+    publisher.publish([ref("after")])
+    sink.wait(21)
+    publisher.close()
+
+
+def test_there_is_no_delay_queue(amqp_url: str, work: Work) -> None:
+    """Delayed messages would be parked in memory, resent and doubled: timers are in Postgres."""
+    broker, _ = work(amqp_url)
+    assert broker.get_declared_delay_queues() == set()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="NOT_FOUND"):
+        connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+        try:
+            connection.channel().queue_declare(f"{QUEUE}.DQ", passive=True)
+        finally:
+            connection.close()
+
+
+def test_an_undecodable_message_is_a_dead_letter_and_the_worker_lives(amqp_url: str, work: Work) -> None:
+    _, sink = work(amqp_url)
+    connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+    channel = connection.channel()
+    channel.queue_declare(QUEUE, durable=True, arguments=queue_arguments(QUEUE))
+    channel.basic_publish("", QUEUE, b"\xff not json")
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref("fine")]).result(timeout=10):
+        pass
+    sink.wait(1)
+    for _ in range(200):
+        dead = channel.queue_declare(f"{QUEUE}.XQ", passive=True).method.message_count
+        if dead:
+            break
+        connection.sleep(0.05)
+    assert dead == 1
+    connection.close()
+    publisher.close()
+
+
+def test_a_deleted_queue_is_declared_again(amqp_url: str) -> None:
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref()]).result(timeout=10):
+        pass
+    connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+    connection.channel().queue_delete(QUEUE)
+    publisher.publish([ref("lost")]).result(timeout=10)
+    assert publisher.publish([ref("found")]).result(timeout=10)
+    depths = queue_depths(amqp_url, queue_names("default"))
+    assert depths is not None
+    assert depths[QUEUE] == 1
+    connection.close()
+    publisher.close()
