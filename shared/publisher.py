@@ -189,9 +189,7 @@ class RabbitmqPublisher:
         """Both queues, before the first message: AMQP keeps the order within a channel."""
         self._declared.add(name)
         self._channel.queue_declare(queue=name, durable=True, arguments=queue_arguments(name))
-        self._channel.queue_declare(
-            queue=xq_name(name), durable=True, arguments={"x-message-ttl": DEAD_MESSAGE_TTL_MS}
-        )
+        self._channel.queue_declare(queue=xq_name(name), durable=True, arguments={"x-message-ttl": DEAD_MESSAGE_TTL_MS})
 
     def _on_return(self, _channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
         """The queue was deleted: declare it again before the next message; this one is the sweeper's."""

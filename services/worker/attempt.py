@@ -77,9 +77,7 @@ class Runner:
         self, coroutine: Coroutine[Any, Any, Done | Wait], claimed: Claimed, running: Running
     ) -> Done | Wait:
         limit_s = claimed.node.timeout_ms / 1000
-        future: Future[Done | Wait] = asyncio.run_coroutine_threadsafe(
-            asyncio.wait_for(coroutine, limit_s), self._loop
-        )
+        future: Future[Done | Wait] = asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, limit_s), self._loop)
         self._registry.arm(running, future.cancel)
         try:
             return future.result(timeout=limit_s + 5)
@@ -154,8 +152,10 @@ def _safe_json(value: dict[str, Any]) -> str:
     try:
         return to_json(value, max_bytes=20_000).decode()
     except InvalidValue:
-        clean = {k: v.encode("ascii", "replace").decode().replace("\x00", "?") if isinstance(v, str) else v
-                 for k, v in value.items()}
+        clean = {
+            k: v.encode("ascii", "replace").decode().replace("\x00", "?") if isinstance(v, str) else v
+            for k, v in value.items()
+        }
         return to_json(clean, max_bytes=20_000).decode()
 
 

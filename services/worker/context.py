@@ -19,7 +19,9 @@ LEVELS = ("debug", "info", "warning", "error")
 class StepContext:
     """One attempt's context; counts what it used."""
 
-    def __init__(self, claimed: Claimed, logs: LogWriter, http: httpx2.AsyncClient, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, claimed: Claimed, logs: LogWriter, http: httpx2.AsyncClient, threads: ThreadPoolExecutor
+    ) -> None:
         execution_id, node, item = claimed.key
         self.execution_id = ids.encode(ids.EXECUTION, execution_id)
         self.workflow_id = ids.encode(ids.WORKFLOW, claimed.workflow_id)

@@ -83,9 +83,7 @@ class NodeError(FlowversalError):
     `retry_after_s` is the other side's own wish (seconds) or None.
     """
 
-    def __init__(
-        self, code: str, message: str, *, retryable: bool = False, retry_after_s: float | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool = False, retry_after_s: float | None = None) -> None:
         self.code = code
         self.message = message
         self.retryable = retryable

@@ -261,7 +261,9 @@ def _results(batch: Batch, turns: _Turns, accepted: Sequence[Outcome | None]) ->
         batch.completed.append(Completed(asked.key, outcome is not None, refs))
     batch.touched.update(turns.made)
     batch.touched.update(claimed.key[0] for claimed in batch.claimed if isinstance(claimed, Claimed))
-    batch.ended = {id: turn.execution.state for id, turn in turns.made.items() if turn.execution.state in TERMINAL_EXECUTION}
+    batch.ended = {
+        id: turn.execution.state for id, turn in turns.made.items() if turn.execution.state in TERMINAL_EXECUTION
+    }
 
 
 def _ready(execution_id: UUID, turn: Turn) -> tuple[StepRef, ...]:

@@ -24,9 +24,7 @@ class Applied:
     ended: dict[UUID, str] = field(default_factory=dict)
 
 
-def apply(
-    connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], *, republish_s: float = 5.0
-) -> Applied:
+def apply(connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], *, republish_s: float = 5.0) -> Applied:
     """Apply outcomes of any executions in one transaction (the caller commits if it holds one open)."""
     if not outcomes:
         return Applied([], set(), 0)

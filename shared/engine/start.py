@@ -42,7 +42,7 @@ def start_execution(
     workflow_id: UUID,
     version_id: UUID,
     user_id: UUID,
-    input: Any,  # noqa: A002 - the field's word
+    input: Any,
     trigger_type: str,
     trigger_id: UUID | None = None,
     max_input_bytes: int = 2_000_000,

@@ -19,7 +19,7 @@ class Budget:
 
     __slots__ = ("_bytes", "_steps", "bytes_left", "depth", "steps_left")
 
-    def __init__(self, steps: int = 100_000, bytes: int = 10_000_000, depth: int = 64) -> None:  # noqa: A002
+    def __init__(self, steps: int = 100_000, bytes: int = 10_000_000, depth: int = 64) -> None:
         self._steps = self.steps_left = steps
         self._bytes = self.bytes_left = bytes
         self.depth = depth

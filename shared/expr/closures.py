@@ -26,7 +26,6 @@ def constant(value: Any) -> Run:
 
 def path(root: str, keys: tuple[Key, ...], column: int) -> Run:
     """`root.key[0].key`: the commonest expression, read in one go and explained only when something is missing."""
-
     cost = 1 + len(keys) // 8
 
     def run(scope: Scope, budget: Budget) -> Any:

@@ -76,8 +76,10 @@ class Ours:
     def __init__(self, urls: Urls, publisher: Publisher) -> None:
         self._connection: psycopg.Connection[Any] = psycopg.connect(urls.database, autocommit=True)
         self._publisher = publisher
-        self._user = self._one("INSERT INTO users (email, name, role) VALUES (%s, 'Bench', 'admin') RETURNING id",
-                               f"bench-{time.time_ns()}@example.com")
+        self._user = self._one(
+            "INSERT INTO users (email, name, role) VALUES (%s, 'Bench', 'admin') RETURNING id",
+            f"bench-{time.time_ns()}@example.com",
+        )
         self._versions: dict[int, tuple[UUID, UUID]] = {}
 
     def _one(self, sql: str, *parameters: Any) -> Any:
@@ -89,11 +91,16 @@ class Ours:
         if steps not in self._versions:
             text = orjson.dumps(chain(steps)).decode()
             workflow = self._one(
-                "INSERT INTO workflows (owner_id, name, definition) VALUES (%s, 'Chain', %s) RETURNING id", self._user, text
+                "INSERT INTO workflows (owner_id, name, definition) VALUES (%s, 'Chain', %s) RETURNING id",
+                self._user,
+                text,
             )
             version = self._one(
                 "INSERT INTO workflow_versions (workflow_id, number, definition, checksum, created_by)"
-                " VALUES (%s, 1, %s, '', %s) RETURNING id", workflow, text, self._user,
+                " VALUES (%s, 1, %s, '', %s) RETURNING id",
+                workflow,
+                text,
+                self._user,
             )
             self._versions[steps] = workflow, version
         return self._versions[steps]
@@ -105,7 +112,11 @@ class Ours:
         started = time.perf_counter()
         for _ in range(chains):
             accepted = start_execution(
-                self._connection, workflow_id=workflow, version_id=version, user_id=self._user, input={},
+                self._connection,
+                workflow_id=workflow,
+                version_id=version,
+                user_id=self._user,
+                input={},
                 trigger_type="api",
             )
             self._publisher.publish(accepted.ready)
@@ -120,7 +131,8 @@ class Ours:
         count: int = self._one(
             "SELECT (SELECT count(*) FROM stats_delta WHERE workflow_id = %s)"
             " + (SELECT coalesce(sum(success + failed + canceled), 0) FROM stats_totals WHERE workflow_id = %s)",
-            workflow, workflow,
+            workflow,
+            workflow,
         )
         return count
 

@@ -42,7 +42,7 @@ _DIRECTIVES: dict[str, Callable[[datetime], str]] = {
 _UNITS = ("milliseconds", "seconds", "minutes", "hours", "days", "weeks")
 
 
-def format_date(budget: Budget, date: Any, format: Any) -> str:  # noqa: A002 - the name people see
+def format_date(budget: Budget, date: Any, format: Any) -> str:
     """The date (UTC) written with %Y %m %d %H %M %S and the like."""
     moment = want_date("format_date", date).astimezone(UTC)
     want_text("format_date", format)

@@ -111,7 +111,9 @@ def test_a_retry_keeps_the_failed_attempt(scene: EngineScene) -> None:
     assert (step["state"], step["failures"]) == ("retrying", 1)
     assert 0 < step["due_s"] <= 1.0
     assert scene.one("SELECT number, state, error::text AS e FROM step_attempts") == {
-        "number": 1, "state": "failed", "e": '{"code": "X"}',
+        "number": 1,
+        "state": "failed",
+        "e": '{"code": "X"}',
     }
 
 

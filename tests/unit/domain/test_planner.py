@@ -111,7 +111,10 @@ def test_a_failure_stops_what_has_not_begun_and_waits_for_what_runs() -> None:
     definition = {
         "schema": 1,
         "containers": [
-            {"id": "c", "nodes": [{"id": n, "type": "transform", "params": {"output": 1}} for n in ("a", "b", "c1", "d")]}
+            {
+                "id": "c",
+                "nodes": [{"id": n, "type": "transform", "params": {"output": 1}} for n in ("a", "b", "c1", "d")],
+            }
         ],
         "edges": [{"from": "c1", "to": "d"}],
     }

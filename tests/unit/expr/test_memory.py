@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(sys.platform != "linux", reason="address space limits and /proc are Linux's")
 def test_no_attack_exceeds_the_memory_budget() -> None:
-    child = subprocess.run(  # noqa: S603 - our own module
+    child = subprocess.run(
         [sys.executable, "-m", "tests.unit.expr.memory_child"],
         cwd=ROOT,
         capture_output=True,
