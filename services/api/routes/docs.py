@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, render_template, send_from_directory
+from flask import Blueprint, Flask, current_app, render_template
 from werkzeug.wrappers import Response
 
 from services.api.openapi import document
@@ -35,7 +35,8 @@ def page() -> Response:
 @operation(Action.PUBLIC, {200: "CSS."})
 def style() -> Response:
     """The page's style."""
-    return send_from_directory(f"{current_app.root_path}/templates", "docs.css", max_age=3600)
+    css = render_template("docs.css")
+    return Response(css, headers={"Cache-Control": "max-age=3600"}, content_type="text/css; charset=utf-8")
 
 
 def _document() -> dict[str, Any]:
