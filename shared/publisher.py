@@ -46,7 +46,7 @@ def make_publisher(broker_url: str) -> Publisher:
     return RabbitmqPublisher(broker_url) if is_rabbitmq(broker_url) else RedisPublisher(broker_url)
 
 
-def _done(result: bool) -> Published:
+def _done(*, result: bool) -> Published:
     future: Published = Future()
     future.set_result(result)
     return future
@@ -77,10 +77,10 @@ class RabbitmqPublisher:
     def publish(self, refs: Sequence[StepRef]) -> Published:
         """See Publisher."""
         if not refs:
-            return _done(True)
+            return _done(result=True)
         if not self._ready or len(self._waiting) >= MAX_WAITING:
             _count(len(refs), ok=False)
-            return _done(False)
+            return _done(result=False)
         future: Published = Future()
         with self._lock:
             first = not self._waiting
@@ -199,11 +199,11 @@ class RabbitmqPublisher:
         tag, acked = frame.method.delivery_tag, type(frame.method).__name__ == "Ack"
         if frame.method.multiple:
             for known in [known for known in self._unconfirmed if known <= tag]:
-                self._confirm(known, acked)
+                self._confirm(known, acked=acked)
         else:
-            self._confirm(tag, acked)
+            self._confirm(tag, acked=acked)
 
-    def _confirm(self, tag: int, acked: bool) -> None:
+    def _confirm(self, tag: int, *, acked: bool) -> None:
         entry = self._unconfirmed.pop(tag, None)
         if entry is None:
             return
@@ -228,10 +228,10 @@ class RedisPublisher:
     def publish(self, refs: Sequence[StepRef]) -> Published:
         """See Publisher."""
         if not refs:
-            return _done(True)
+            return _done(result=True)
         if len(self._waiting) >= MAX_WAITING:
             _count(len(refs), ok=False)
-            return _done(False)
+            return _done(result=False)
         future: Published = Future()
         self._waiting.append((refs, future))
         self._wake.set()

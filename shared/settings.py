@@ -46,5 +46,5 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """This process's settings, read at the first call."""
+    """The process's settings, read at the first call."""
     return Settings()

@@ -41,7 +41,7 @@ class Received(Middleware):
     def __init__(self, runner: StepRunner) -> None:
         self._runner = runner
 
-    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+    def before_process_message(self, _broker: dramatiq.Broker, message: Any) -> None:
         """Dramatiq's signal."""
         self._runner.received(message)
 

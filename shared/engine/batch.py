@@ -77,7 +77,7 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
         if own and not connection.closed:
             connection.rollback()
         raise
-    batch.claimed = writes.claimed(rows, claims, batch)
+    batch.claimed = writes.claimed(rows, claims)
     _results(batch, turns, accepted)
     return batch
 

@@ -78,9 +78,7 @@ def _reads(node: PlanNode) -> list[str]:
     return [*node.reads, ""] if "input" in node.params.names else [*node.reads]
 
 
-def claimed(
-    cursor: psycopg.Cursor[Any] | None, claims: Sequence[Grant | NotClaimed], batch: "Batch"
-) -> list[Claimed | NotClaimed]:
+def claimed(cursor: psycopg.Cursor[Any] | None, claims: Sequence[Grant | NotClaimed]) -> list[Claimed | NotClaimed]:
     """The answers to the claims, in their order."""
     values: dict[UUID, dict[str, str]] = {}
     for execution_id, node, _item, text in cursor or ():

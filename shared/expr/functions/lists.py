@@ -28,7 +28,7 @@ def range_(budget: Budget, start: Any, stop: Any = None, step: Any = 1) -> list[
     return list(found)
 
 
-def sorted_(budget: Budget, values: Any, key: Any = None, descending: Any = False) -> list[Any]:
+def sorted_(budget: Budget, values: Any, key: Any = None, descending: Any = False) -> list[Any]:  # noqa: FBT002 - the expression passes it by position
     """The list in order; with a key, a list of objects ordered by that field."""
     keys = values = want_list("sorted", values)
     budget.items(len(values), 32)
