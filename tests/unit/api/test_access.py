@@ -1,5 +1,6 @@
 """The authorisation table: complete, and deny by default."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -7,6 +8,7 @@ from flask import Flask
 
 from services.api.app import create_app
 from services.api.operation import operation_of
+from services.dashboard import app as dashboard
 from shared.auth.access import RULES, Action, Identity, Role, Scope, may, reach
 from shared.settings import Settings
 from shared.web.guard import action_of, install_guard
@@ -22,11 +24,19 @@ def api() -> Flask:
     return create_app(Settings.model_validate({}))
 
 
-def test_every_route_of_the_api_names_an_action_and_describes_itself(api: Flask) -> None:
-    for rule in api.url_map.iter_rules():
-        view = api.view_functions[rule.endpoint]
-        assert action_of(view) is not None, f"{rule.rule} has no action"
-        assert operation_of(view) is not None, f"{rule.rule} is not described"
+@pytest.mark.parametrize("make", [create_app, dashboard.create_app], ids=["api", "dashboard"])
+def test_every_route_of_both_applications_names_an_action(make: Callable[[Settings], Flask]) -> None:
+    app = make(Settings.model_validate({}))
+
+    forgotten = [r.rule for r in app.url_map.iter_rules() if action_of(app.view_functions[r.endpoint]) is None]
+
+    assert forgotten == []
+
+
+def test_every_route_of_the_api_describes_itself(api: Flask) -> None:
+    silent = [r.rule for r in api.url_map.iter_rules() if operation_of(api.view_functions[r.endpoint]) is None]
+
+    assert silent == []
 
 
 def test_only_these_routes_need_no_sign_in(api: Flask) -> None:
