@@ -16,7 +16,10 @@ Page = tuple[str, int, dict[str, str]]
 TEXTS = {
     400: ("The request cannot be used", "Go back and try again."),
     403: ("You may not see this", "Your role does not include it. Ask an admin of this installation."),
-    404: ("There is nothing here", "It may have been archived, or it belongs to somebody else, or the address has a typo."),
+    404: (
+        "There is nothing here",
+        "It may have been archived, or it belongs to somebody else, or the address has a typo.",
+    ),
     405: ("This page cannot do that", "Go back and try again."),
     413: ("That is too much", "The request is larger than this server accepts."),
     500: ("Something broke on our side", "It is not your fault. The server's log has the details."),
@@ -56,5 +59,5 @@ def _unavailable(error: Exception) -> Page:
 
 
 def _bug(error: Exception) -> Page:
-    log.exception("page failed", exc_info=error)
+    log.error("page failed", exc_info=error)
     return error_page(500)

@@ -21,11 +21,13 @@ Context = dict[str, Any]
 Rendered = tuple[str, bool, bool]
 
 RUNNING_SHOWN = 8
+OVERVIEW_ROWS = 10
 LOG_LINES = 300
 WORKFLOWS_SHOWN = 200
 SETTLE_MS = 5_000
 LEVELS = {"": None, "info": ("info", "warning", "error"), "warning": ("warning", "error"), "error": ("error",)}
 TABS = ("input", "output", "error", "attempts")
+_FAILED = Filters(statuses=("failed",))
 _LIVE = Filters(statuses=("running", "canceling"))
 
 
@@ -55,7 +57,20 @@ def executions_frame(args: MultiDict[str, str], *, own: bool) -> Rendered:
 
 def overview_context() -> Context:
     """Totals and what runs."""
-    return {"totals": stats.overview(connection(), viewer())} | running_context()
+    return {"totals": _totals(), "newest": _newest(Filters()), "failed": _newest(_FAILED)} | running_context()
+
+
+def _newest(filters: Filters) -> list[dict[str, Any]]:
+    return execution_list.page(connection(), filters, viewer(), before=None, limit=OVERVIEW_ROWS)
+
+
+def _totals() -> dict[str, Any]:
+    """Of all executions for admins, else of the person's own."""
+    me = viewer()
+    if me.everything:
+        return stats.overview(connection())
+    own = stats.user_stats(connection(), [me.user_id])[me.user_id]
+    return own | {"totalExecutions": own["executions"]}
 
 
 def overview_frame() -> Rendered:

@@ -6,10 +6,11 @@ The definition may be a draft with mistakes in it: whatever cannot be read is le
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-NODE_WIDTH, NODE_HEIGHT = 188, 54
-GAP_X, GAP_Y = 64, 26
+NODE_WIDTH, NODE_HEIGHT = 180, 54
+GAP_X, GAP_Y = 50, 26
 PAD = 20
 FRAME_HEAD = 26
 
@@ -103,7 +104,7 @@ def _edges(definition: Mapping[str, Any], nodes: Sequence[_Node], known: Mapping
         last[node.container] = node.id
     written = _dicts(definition.get("edges"))
     if not written:
-        return [(one.id, other.id, "") for one, other in zip(nodes, nodes[1:], strict=False)]
+        return [(one.id, other.id, "") for one, other in pairwise(nodes)]
     edges = []
     for edge in written:
         source, target = str(edge.get("from")), str(edge.get("to"))
@@ -165,7 +166,10 @@ def _frames(
         left, top = min(box.x for box in inside) - 12, min(box.y for box in inside) - FRAME_HEAD
         right, bottom = max(box.x for box in inside) + NODE_WIDTH + 12, max(box.y for box in inside) + NODE_HEIGHT + 12
         others = [boxes[node.id] for node in known.values() if node.container != key]
-        if any(left < box.x + NODE_WIDTH and box.x < right and top < box.y + NODE_HEIGHT and box.y < bottom for box in others):
+        if any(
+            left < box.x + NODE_WIDTH and box.x < right and top < box.y + NODE_HEIGHT and box.y < bottom
+            for box in others
+        ):
             continue
         frames.append(FrameBox(str(container.get("name") or key), left, top, right - left, bottom - top))
     return tuple(frames)

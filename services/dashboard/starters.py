@@ -28,7 +28,9 @@ STARTERS: dict[str, Starter] = {
         "Simulated work, one step after the other.",
         _one_container(
             [
-                _node("prepare", "transform", "Prepare", output={"greeting": "Hello, {{ input.name ?? 'world' }}"}),
+                _node(
+                    "prepare", "transform", "Prepare", output={"greeting": "Hello, {{ input.name | default('world') }}"}
+                ),
                 _node("work", "simulate", "Work", durationMs=800, failureRate=0, tokensMin=50, tokensMax=200),
                 _node("finish", "transform", "Finish", output="{{ steps.prepare.output }}"),
             ]

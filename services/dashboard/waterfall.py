@@ -35,14 +35,15 @@ class Waterfall:
 def waterfall(steps: Sequence[Mapping[str, Any]], start_ms: int, end_ms: int) -> Waterfall:
     """Bars from `start_ms` (the execution's creation) to `end_ms` (its end, or now)."""
     span = max(1, end_ms - start_ms, *(_last_ms(step) - start_ms for step in steps))
-    axis = _Axis(start_ms, span)
-    return Waterfall(tuple(lane for step in steps for lane in _lanes(step, axis, end_ms)), span)
+    axis = _Axis(start_ms, span, end_ms)
+    return Waterfall(tuple(lane for step in steps for lane in _lanes(step, axis)), span)
 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
     start_ms: int
     span_ms: int
+    now_ms: int
 
     def at(self, moment_ms: int) -> float:
         return round(max(0.0, min(1.0, (moment_ms - self.start_ms) / self.span_ms)) * WIDTH, 1)
@@ -60,7 +61,7 @@ def _name(step: Mapping[str, Any]) -> str:
     return f"{step['name']} · {'.'.join(str(place + 1) for place in places)}"
 
 
-def _lanes(step: Mapping[str, Any], axis: _Axis, now_ms: int) -> list[Lane]:
+def _lanes(step: Mapping[str, Any], axis: _Axis) -> list[Lane]:
     name = _name(step)
     attempts = [attempt for attempt in step["attempts"] if attempt["startedAt"] is not None]
     if not attempts:
@@ -71,7 +72,7 @@ def _lanes(step: Mapping[str, Any], axis: _Axis, now_ms: int) -> list[Lane]:
         label = name if place == 0 else f"{name} · attempt {attempt['number']}"
         if place > 0:
             waiting_since = _waiting_since(step, attempts, place)
-        lanes.append(_lane(step, label, attempt, waiting_since, axis, now_ms))
+        lanes.append(_lane(step, label, attempt, waiting_since, axis))
     return lanes
 
 
@@ -84,11 +85,9 @@ def _waiting_since(step: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]
     return None if ended is None else int(ended)
 
 
-def _lane(
-    step: Mapping[str, Any], label: str, attempt: Mapping[str, Any], ready_ms: int | None, axis: _Axis, now_ms: int
-) -> Lane:
+def _lane(step: Mapping[str, Any], label: str, attempt: Mapping[str, Any], ready_ms: int | None, axis: _Axis) -> Lane:
     started_ms = attempt["startedAt"]
-    ended_ms = attempt["completedAt"] or max(now_ms, started_ms)
+    ended_ms = attempt["completedAt"] or max(axis.now_ms, started_ms)
     ready_ms = min(ready_ms, started_ms) if ready_ms is not None else started_ms
     run_x = axis.at(started_ms)
     run_width = max(_MIN_BAR, axis.at(ended_ms) - run_x)

@@ -4,7 +4,6 @@ import { Idiomorph } from "idiomorph";
 export function morph(current: Element, newer: Element): void {
   Idiomorph.morph(current, newer, {
     morphStyle: "outerHTML",
-    ignoreActiveValue: true,
     callbacks: {
       beforeNodeMorphed: (old: Node) => !inUse(old),
       beforeAttributeUpdated: (name: string, node: Element) => !(name === "open" && node.matches("dialog, details")),
@@ -13,5 +12,7 @@ export function morph(current: Element, newer: Element): void {
 }
 
 function inUse(node: Node): boolean {
-  return node instanceof HTMLElement && node.dataset.busy !== undefined;
+  if (!(node instanceof HTMLElement)) return false;
+  const typing = node === document.activeElement && node.matches("input, textarea, select");
+  return typing || node.dataset.busy !== undefined;
 }
