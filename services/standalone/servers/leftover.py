@@ -11,26 +11,34 @@ KILL_S = 5.0
 
 
 def end_leftover(pid_file: Path, folder: Path) -> None:
-    """End the process that `pid_file` names if it really works in `folder`, and remove the file.
+    """End every process that still works in `folder`, and remove the pid file; nothing to do when there is no file.
 
-    A number that meanwhile belongs to another program is left alone: only the stale file goes.
+    Not only the process that the file names: when it was killed, its children may go on for a moment, and a new server
+    beside them would spoil the files. A number that meanwhile belongs to another program is left alone.
     """
-    try:
-        pid = int(pid_file.read_text().split()[0])
-    except (FileNotFoundError, ValueError, IndexError):
+    if not pid_file.exists():
         return
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        if Path(process.cwd()) == folder.resolve():
-            _end(process)
+    found = [process for process in psutil.process_iter() if _works_in(process, folder.resolve())]
+    pid = _pid_in(pid_file)
+    for process in found:
+        if process.pid == pid:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)
+    _, alive = psutil.wait_procs(found, timeout=FAST_STOP_S)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=KILL_S)
     pid_file.unlink(missing_ok=True)
 
 
-def _end(process: psutil.Process) -> None:
-    parts = [process, *process.children(recursive=True)]
-    process.send_signal(signal.SIGINT)
-    _, alive = psutil.wait_procs(parts, timeout=FAST_STOP_S)
-    for part in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            part.kill()
-    psutil.wait_procs(alive, timeout=KILL_S)
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        return process.cwd() == str(folder)
+    return False
+
+
+def _pid_in(pid_file: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(pid_file.read_text().split()[0])
+    return None

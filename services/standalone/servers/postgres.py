@@ -106,7 +106,9 @@ class Postgres(ServerProcess):
 
     def _spawn(self) -> Child:
         end_leftover(self.cluster / "postmaster.pid", self.cluster)
-        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        # A lock of a killed server names a number that may be in use again, even by a process that nobody has reaped.
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        self._sockets.mkdir(mode=0o700)
         config = configuration(
             port=self.port, sockets=self._sockets if self._uses_socket() else None, durable=self.durable
         )
