@@ -34,7 +34,9 @@ def prepare(settings: Settings, database_url: str, base_url: str, unseen: Path) 
         if _needs_password(connection, settings) and not unseen.exists():
             write_file(unseen, secrets.token_urlsafe(12), 0o600)
         password = unseen.read_text() if unseen.exists() else None
-        wanted = settings.model_copy(update={"admin_password": SecretStr(password)}) if password else settings
+        wanted = _without_empty(settings)
+        if password is not None:
+            wanted = wanted.model_copy(update={"admin_password": SecretStr(password)})
         connection.commit()
         admin = ensure_first_admin(connection, wanted)
         connection.commit()
@@ -45,3 +47,10 @@ def prepare(settings: Settings, database_url: str, base_url: str, unseen: Path) 
 def _needs_password(connection: psycopg.Connection[Any], settings: Settings) -> bool:
     preset = settings.admin_password is not None and bool(settings.admin_password.get_secret_value())
     return not preset and users.first_admin(connection) is None
+
+
+def _without_empty(settings: Settings) -> Settings:
+    """An empty variable, as an .env file passes it on, counts as not set."""
+    # A SecretStr has the length of what it hides.
+    empty = [name for name in ("admin_email", "admin_password", "admin_token") if not getattr(settings, name)]
+    return settings.model_copy(update=dict.fromkeys(empty))

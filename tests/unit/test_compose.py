@@ -1,0 +1,84 @@
+"""docker-compose.yml: valid, complete, and without a password of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECRETS = ("POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD")
+OURS = ("api", "dashboard", "worker", "clockwork", "migrate")
+FROM_OTHERS = ("postgres", "rabbitmq", "redis", "proxy", "prometheus")
+
+
+def compose(folder: Path, *arguments: str, secrets: tuple[str, ...] = SECRETS) -> subprocess.CompletedProcess[str]:
+    """The real docker-compose over a copy of the file, with only these variables set."""
+    shutil.copy(ROOT / "docker-compose.yml", folder)
+    (folder / ".env").write_text("".join(f"{name}=secret-{name.lower()}\n" for name in secrets))
+    program = Path(sys.executable).parent / "docker-compose"
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    argv = [str(program), "--project-directory", str(folder), *arguments]
+    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> dict:
+    done = compose(tmp_path, "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["services"]
+
+
+def test_the_whole_stack_is_there(services: dict) -> None:
+    assert set(services) == {*OURS, *FROM_OTHERS}
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_a_missing_password_is_refused_by_name(tmp_path: Path, missing: str) -> None:
+    done = compose(tmp_path, "config", "-q", secrets=tuple(name for name in SECRETS if name != missing))
+    assert done.returncode != 0
+    assert missing in done.stderr
+
+
+def test_everything_that_stays_up_has_a_health_check(services: dict) -> None:
+    assert [name for name in services if "healthcheck" not in services[name]] == ["migrate"]
+
+
+def test_only_the_proxy_listens_outside(services: dict) -> None:
+    assert [name for name in services if services[name].get("ports")] == ["proxy"]
+    assert services["proxy"]["ports"][0]["host_ip"] == "127.0.0.1"
+
+
+def test_ours_run_without_any_privilege(services: dict) -> None:
+    for name in OURS:
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["read_only"] is True, name
+    assert re.search(r"^USER (?!0|root)", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_services_wait_for_the_schema(services: dict) -> None:
+    for name in ("api", "dashboard", "worker", "clockwork"):
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully", name
+
+
+def test_prometheus_scrapes_every_service() -> None:
+    text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    found = re.search(r"names: \[(.*)\]", text)
+    assert found is not None
+    assert set(found[1].split(", ")) == {"api", "dashboard", "worker", "clockwork"}
+
+
+def test_the_example_names_every_variable_of_the_file() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert used == named
+
+
+def test_the_example_has_no_password() -> None:
+    for line in (ROOT / ".env.example").read_text().splitlines():
+        if re.match(r"[A-Z_]*(PASSWORD|TOKEN)=", line):
+            assert line.endswith("="), line
