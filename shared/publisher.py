@@ -67,6 +67,8 @@ class RabbitmqPublisher:
         self._channel: Any = None
         self._connection: SelectConnection | None = None
         self._ready = False
+        # The very first messages wait for the connection; after it was lost they are the sweeper's.
+        self._opening = True
         self._closing = False
         self._next_tag = 1
         self._lock = threading.Lock()
@@ -78,7 +80,7 @@ class RabbitmqPublisher:
         """See Publisher."""
         if not refs:
             return _done(result=True)
-        if not self._ready or len(self._waiting) >= MAX_WAITING:
+        if not (self._ready or self._opening) or len(self._waiting) >= MAX_WAITING:
             _count(len(refs), ok=False)
             return _done(result=False)
         future: Published = Future()
@@ -147,7 +149,7 @@ class RabbitmqPublisher:
 
     def _lose(self) -> None:
         """The connection is gone: nothing in flight is known to have arrived."""
-        self._ready = False
+        self._ready = self._opening = False
         self._connection = self._channel = None
         self._declared.clear()
         with self._lock:

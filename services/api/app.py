@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter, ValidationError
 
 from services.api import routes
-from services.api.publishing import install_publisher
+from services.api.publishing import install_outbox
 from shared import ids
 from shared.auth.signin import SignIn
 from shared.settings import Settings, get_settings
@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters |= {"workflow": _WorkflowId, "execution": _ExecutionId, "token": _TokenId}
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
-    install_publisher(app, settings.broker_url)
+    install_outbox(app, settings.broker_url, settings.redis_url)
     install_metering(app)
     install_guard(app)
     install_problems(app)

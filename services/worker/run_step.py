@@ -78,6 +78,7 @@ class StepRunner:
 
     def _run(self, claimed: Claimed, running: Running) -> Outcome:
         ctx = StepContext(claimed, self._logs, self._http, self._threads)
+        metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)
         started = time.perf_counter()
         outcome = self._runner.run(claimed, running, ctx)
         metrics.STEP_DURATION.labels(claimed.node.type).observe(time.perf_counter() - started)

@@ -6,7 +6,6 @@ locked; the second writes what the planner decided and commits. Any grouping of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +42,7 @@ class LockedStep:
     worker: str | None
     lease_over: bool
     due: bool
-    ready_at: datetime | None
+    queue_wait_s: float | None
 
 
 @dataclass(slots=True)
@@ -158,9 +157,9 @@ class Execution:
 
 
 def _locked_step(row: tuple[Any, ...]) -> LockedStep:
-    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, worker, over, due, ready_at, _ = row
+    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, worker, over, due, wait_s = row
     step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, resumed=resumed)
-    return LockedStep(step, fence, worker, bool(over), bool(due), ready_at)
+    return LockedStep(step, fence, worker, bool(over), bool(due), wait_s)
 
 
 class _Turns:
@@ -251,7 +250,7 @@ def _grant(
     if starts:
         execution.row.state = ExecutionState.RUNNING
     plan = turns.plan(execution.id)
-    return writes.Grant(claim, execution.workflow_id, plan, plan.nodes[row.node], row, step.ready_at, starts, mine)
+    return writes.Grant(claim, execution.workflow_id, plan, plan.nodes[row.node], row, step.queue_wait_s, starts, mine)
 
 
 def _results(batch: Batch, turns: _Turns, accepted: Sequence[Outcome | None]) -> None:

@@ -1,7 +1,6 @@
 """What worker threads ask of the engine, and what they get."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from shared.broker import StepRef
@@ -32,7 +31,7 @@ class Claimed:
     plan: Plan
     node: PlanNode
     values: dict[str, str]
-    ready_at: datetime | None
+    queue_wait_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """Accept an execution: its row, its input and its root steps, in the caller's transaction."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import errors
 
 from shared.broker import StepRef
-from shared.db.partitions import ensure_partitions
+from shared.db.partitions import ensure_week, monday
 from shared.domain.errors import InvalidDefinition, Problem
 from shared.domain.values import to_json
 from shared.engine.plans import plan_of
@@ -73,13 +74,26 @@ def start_execution(
 
 
 def _insert(connection: psycopg.Connection[Any], parameters: dict[str, Any]) -> UUID:
-    """Insert; a missing partition (clockwork was down for weeks) is made on the spot."""
-    try:
-        with connection.transaction():
-            row = connection.execute(INSERT_EXECUTION, parameters).fetchone()
-    except errors.CheckViolation:
-        ensure_partitions(connection)
-        row = connection.execute(INSERT_EXECUTION, parameters).fetchone()
+    _ensure_current_weeks(connection)
+    row = connection.execute(INSERT_EXECUTION, parameters).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING has one row
     execution_id: UUID = row[0]
     return execution_id
+
+
+def _ensure_current_weeks(connection: psycopg.Connection[Any]) -> None:
+    """Clockwork makes partitions weeks ahead; if it was down for that long, a start makes this week's and the next one's.
+
+    Looked up once per week, database and process, so it costs a start nothing.
+    """
+    week = monday(datetime.now(UTC))
+    known = (connection.info.host, connection.info.port, connection.info.dbname, week)
+    if known not in _weeks_seen():
+        for missing in (week, week + timedelta(weeks=1)):
+            ensure_week(connection, missing)
+        _weeks_seen().add(known)
+
+
+@lru_cache(maxsize=1)
+def _weeks_seen() -> set[tuple[str, int, str, datetime]]:
+    return set()

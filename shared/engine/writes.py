@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,7 +29,7 @@ class Grant:
     plan: Plan
     node: PlanNode
     row: StepRow
-    ready_at: datetime | None
+    queue_wait_s: float | None
     starts: bool
     mine: bool
 
@@ -96,7 +95,7 @@ def _claimed(grant: Grant, values: Mapping[UUID, dict[str, str]]) -> Claimed:
         plan=grant.plan,
         node=grant.node,
         values=values.get(grant.claim.key[0], {}),
-        ready_at=grant.ready_at,
+        queue_wait_s=grant.queue_wait_s,
     )
 
 

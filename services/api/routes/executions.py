@@ -9,6 +9,7 @@ from services.api.access import NO_EXECUTION, viewer, visible_execution
 from services.api.events import EventStream
 from services.api.operation import operation
 from services.api.preferences import wait_s, wait_until_over
+from services.api.publishing import outbox
 from services.api.schemas import executions as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
 from shared import ids
@@ -16,6 +17,7 @@ from shared.auth.access import Action
 from shared.db import audit
 from shared.domain.errors import Conflict, NotFound
 from shared.engine.cancel import CancelResult, cancel_execution
+from shared.metrics import EXECUTIONS_FINISHED
 from shared.queries import execution_list, executions, logs, steps
 from shared.queries.execution_list import Filters
 from shared.web.answers import answer
@@ -144,5 +146,8 @@ def cancel(execution_id: UUID) -> Response:
         target = ids.encode(ids.EXECUTION, execution_id)
         audit.append(connection(), identity().user_id, "execution.cancel", target, address=address())
     commit()
+    if result is CancelResult.CANCELED:
+        EXECUTIONS_FINISHED.labels("canceled").inc()
+    outbox().hint(execution_id)
     status = 202 if result is CancelResult.CANCELING else 200
     return answer(executions.detail(connection(), visible_execution(execution_id)), status)

@@ -11,7 +11,7 @@ from services.api.access import NO_WORKFLOW, viewer, visible_workflow
 from services.api.idempotency import Created, create_once
 from services.api.operation import operation
 from services.api.preferences import wait_s, wait_until_over
-from services.api.publishing import publish
+from services.api.publishing import outbox
 from services.api.schemas.base import ProblemAnswer
 from services.api.schemas.executions import Execution, StartExecution
 from services.api.validation import compile_or_raise
@@ -102,7 +102,8 @@ def _start(
 
 def _accepted(started: Started, trigger: str) -> None:
     EXECUTIONS_STARTED.labels(trigger).inc()
-    publish(started.ready)
+    outbox().publish(started.ready)
+    outbox().hint(started.id)
 
 
 def _published(connection: psycopg.Connection[Any], workflow_id: UUID, body: StartExecution) -> _Runnable:
