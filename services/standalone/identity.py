@@ -63,8 +63,9 @@ def own(folder: Path, programs: Iterable[Path]) -> Identity:
 
 
 def named(identity: Identity, folder: Path) -> Identity:
-    """An identity with an account, for programs that look up their user's name (initdb); root only."""
+    """An identity with an account, for programs that look up their user's name (initdb). Raises IdentityError."""
     if os.geteuid() != 0:
+        _require_account(identity.uid)
         return identity
     account = _account()
     return Identity(account.pw_uid, account.pw_gid, _passing_capability(folder))
@@ -131,6 +132,14 @@ def _kept_id(file: Path) -> int:
 def _unused_id() -> int:
     taken = {account.pw_uid for account in pwd.getpwall()} | {account.pw_gid for account in pwd.getpwall()}
     return random.SystemRandom().choice([uid for uid in OWN_IDS if uid not in taken])
+
+
+def _require_account(uid: int) -> None:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        message = f"User id {uid} has no account, which Postgres needs. Run as a user with one, or set DATABASE_URL."
+        raise IdentityError(message) from None
 
 
 def _account() -> pwd.struct_passwd:
