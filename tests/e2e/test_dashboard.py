@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 
+import psycopg
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.stack import PASSWORD, Stack, simulate
@@ -196,6 +197,17 @@ def test_the_dot_tells_when_the_stream_drops_and_comes_back(stack: Stack, signed
     expect(dot).to_have_text("reconnecting…")
     page.unroute("**/live/**")
     expect(dot).to_have_text("Live")
+
+
+def test_a_page_whose_session_is_over_leads_to_the_sign_in_form(
+    stack: Stack, signed_in: Open, database: psycopg.Connection
+):
+    workflow = stack.publish("After hours", [simulate("a", "A", 1)])
+    page = signed_in("/admin/executions")
+    expect(page.locator("#live-dot")).to_have_attribute("data-state", "on")
+    database.execute("DELETE FROM sessions")
+    start(stack, workflow)
+    page.wait_for_url("**/login?next=/admin/executions")
 
 
 def test_a_workflow_is_written_published_and_run_in_the_browser(stack: Stack, signed_in: Open):

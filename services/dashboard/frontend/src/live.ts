@@ -42,6 +42,7 @@ function connect(): void {
   opened.onerror = () => {
     if (opened !== source) return;
     // A stream that the browser gives up on (an error answer) is opened again by hand.
+    if (opened.readyState === EventSource.CLOSED) void leaveIfSignedOut();
     disconnect();
     const since = Date.now();
     timer = window.setTimeout(function again() {
@@ -50,6 +51,12 @@ function connect(): void {
     }, RETRY_MS);
     window.setTimeout(() => source?.readyState !== EventSource.OPEN && show("off"), OFF_AFTER_MS);
   };
+}
+
+/** Where the page itself would now lead to the sign-in form, go there. */
+async function leaveIfSignedOut(): Promise<void> {
+  const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect") location.reload();
 }
 
 function show(state: "on" | "off" | "ended"): void {
