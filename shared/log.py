@@ -72,7 +72,12 @@ def _rendering(log_format: str) -> list[Processor]:
     if log_format == "json":
         last = [structlog.processors.format_exc_info, _mask_secrets, structlog.processors.JSONRenderer(default=str)]
     else:
-        last = [_mask_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Plain tracebacks: the pretty ones print local variables, and a secret may be among them.
+        plain = structlog.dev.plain_traceback
+        last = [
+            _mask_secrets,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
+        ]
     return [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
 
 

@@ -10,11 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """The settings of every process; `docs/operations.md` has the same table. Times in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
-    database_url: str = Field("postgresql://localhost/flowversal", validation_alias="DATABASE_URL")
-    broker_url: str = Field("amqp://localhost:5672", validation_alias="BROKER_URL")
-    redis_url: str = Field("redis://localhost:6379/0", validation_alias="REDIS_URL")
+    database_url: str = Field("postgresql://localhost/flowversal", repr=False, validation_alias="DATABASE_URL")
+    broker_url: str = Field("amqp://localhost:5672", repr=False, validation_alias="BROKER_URL")
+    redis_url: str = Field("redis://localhost:6379/0", repr=False, validation_alias="REDIS_URL")
 
     data_dir: Path = Field(Path(".data"), validation_alias="FLOWVERSAL_DATA_DIR")
     port: int = Field(8000, validation_alias="FLOWVERSAL_PORT", ge=1, le=65535)

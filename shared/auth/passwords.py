@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import BoundedSemaphore
 from typing import TypeVar
 
@@ -28,8 +28,18 @@ def off_the_loop(work: Callable[[], T]) -> T:
         return work()
     import gevent  # noqa: PLC0415 - only where gevent already runs
 
-    result: T = gevent.get_hub().threadpool.apply(work)
+    # The pool prints the traceback of whatever its work raises, so errors travel as values.
+    result: T | Exception = gevent.get_hub().threadpool.apply(partial(_value_or_error, work))
+    if isinstance(result, Exception):
+        raise result
     return result
+
+
+def _value_or_error(work: Callable[[], T]) -> T | Exception:
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - raised again by the caller
+        return error
 
 
 def hash_password(password: str) -> str:

@@ -48,7 +48,6 @@ def findings(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core comes with the front end's packages")
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(places: list[str], signed_in: Open, scheme: str, viewport: dict[str, int]):
@@ -68,7 +67,6 @@ def test_axe_finds_nothing(places: list[str], signed_in: Open, scheme: str, view
     assert found == []
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core comes with the front end's packages")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_results_and_on_the_sign_in_form(stack: Stack, signed_in: Open, scheme: str):
     workflow = stack.publish("Shown", [simulate("a", "A", 700)])
