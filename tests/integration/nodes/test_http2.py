@@ -12,6 +12,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, StreamEnded
 
+from tests import aio
 from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.web import call, client
@@ -80,4 +81,4 @@ def test_requests_share_a_connection_and_a_cancel_ends_one_of_them(tmp_path: Pat
             assert site.connections == 1
             assert first.api_calls == stalled.api_calls == after.api_calls == 1
 
-    asyncio.run(asyncio.wait_for(scenario(), 20))
+    aio.run(asyncio.wait_for(scenario(), 20))

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests import aio
 from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.web import Answer, Request, call, client, fetch, raw, refused, respond, stall, web
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 30))
+    aio.run(asyncio.wait_for(scenario, 30))
 
 
 async def drip(_: Request, writer: asyncio.StreamWriter) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests import aio
 from tests.contexts import RecordingContext
 from tests.integration.nodes.web import Request, call, client, fetch, raw, refused, respond, web
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 20))
+    aio.run(asyncio.wait_for(scenario, 20))
 
 
 def test_json_comes_back_parsed_with_status_headers_and_time() -> None:

@@ -1,6 +1,5 @@
 """The attack list: every way of writing a private address is refused, unless the operator allows that address."""
 
-import asyncio
 import socket
 
 import pytest
@@ -10,6 +9,7 @@ from shared.domain.errors import NodeError
 from shared.net.addresses import AllowedNetworks
 from shared.net.backend import GuardedBackend
 from shared.net.calls import parse_url
+from tests import aio
 
 PRIVATE = """
 127.0.0.1 127.1 127.0.1 127.255.255.254 0 0.0.0.0 0.1.2.3 2130706433 0x7f000001 0x7f.1 0x7f.0.0.1 0177.0.0.1 017700000001
@@ -31,7 +31,7 @@ async def connect(host: str, port: int = 1, allowed: str = "") -> None:
 def test_private_addresses_are_refused_however_they_are_written(host: str) -> None:
     written = host.strip("[]")
     with pytest.raises(NodeError) as caught:
-        asyncio.run(connect(written))
+        aio.run(connect(written))
     assert caught.value.code in ("ADDRESS_NOT_ALLOWED", "DNS_FAILED")
     # Forms that the system does not take for an address never reach one.
     if caught.value.code == "DNS_FAILED":
@@ -117,9 +117,9 @@ def test_an_allowed_address_is_connected_to_by_any_name() -> None:
         port = free.getsockname()[1]
         for host in ("127.0.0.1", "0x7f.1", "2130706433"):
             with pytest.raises(ConnectError):
-                asyncio.run(connect(host, port, f"127.0.0.1/32:{port}"))
+                aio.run(connect(host, port, f"127.0.0.1/32:{port}"))
 
 
 def test_local_sockets_are_refused() -> None:
     with pytest.raises(NodeError, match="local sockets"):
-        asyncio.run(GuardedBackend(AllowedNetworks()).connect_unix_socket("/run/some.sock"))
+        aio.run(GuardedBackend(AllowedNetworks()).connect_unix_socket("/run/some.sock"))

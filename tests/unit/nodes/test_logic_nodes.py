@@ -8,12 +8,13 @@ import pytest
 
 from shared.nodes.base import Done, NodeError, Wait
 from shared.nodes.catalogue import node_types
+from tests import aio
 from tests.contexts import RecordingContext
 
 
 def run(kind: str, context: RecordingContext | None = None, **params: Any) -> Done | Wait:
     node = node_types()[kind]
-    return asyncio.run(node.run(context or RecordingContext(), node.parse(params)))
+    return aio.run(node.run(context or RecordingContext(), node.parse(params)))
 
 
 def code_of(kind: str, **params: Any) -> str:
@@ -132,7 +133,7 @@ def test_simulate_ends_at_once_when_it_is_canceled() -> None:
             await asyncio.wait_for(task, 1)
         assert context.tokens == 0
 
-    asyncio.run(scenario())
+    aio.run(scenario())
 
 
 def test_fail_raises_what_it_is_told() -> None:
