@@ -1,6 +1,7 @@
 """Processes and servers die while executions run: every accepted execution ends right, and every number is exact."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +14,17 @@ from tests.factories import definition, edge, node
 from tests.integration.engine.conftest import EngineScene
 
 RUNS = 60
+
+
+@contextmanager
+def running(scene: EngineScene, broker_url: str, redis_url: str, **settings: str) -> Iterator[tuple[Fleet, Load]]:
+    """Processes, and a load for them."""
+    fleet, load = Fleet(scene.database_url, broker_url, redis_url, **settings), Load(scene, broker_url)
+    try:
+        yield fleet, load
+    finally:
+        fleet.close()
+        load.publisher.close()
 
 
 @pytest.fixture
@@ -74,9 +86,7 @@ def test_workers_are_killed_while_they_work(
     scene: EngineScene, broker_url: str, redis_url: str, server: Counting
 ) -> None:
     scene.use(five_nodes(server.url))
-    fleet = Fleet(scene.database_url, broker_url, redis_url)
-    load = Load(scene, broker_url)
-    try:
+    with running(scene, broker_url, redis_url) as (fleet, load):
         for number in range(RUNS):
             load.start({"n": number})
             if number in (RUNS // 4, RUNS // 2):
@@ -84,18 +94,13 @@ def test_workers_are_killed_while_they_work(
                 fleet.kill_worker(0 if number == RUNS // 4 else 1)
         load.wait(90)
         check(load, server, RUNS)
-    finally:
-        fleet.close()
-        load.publisher.close()
 
 
 def test_rabbitmq_is_away_for_a_while(
     scene: EngineScene, rabbitmq: RabbitMQ, amqp_url: str, redis_url: str, server: Counting
 ) -> None:
     scene.use(five_nodes(server.url))
-    fleet = Fleet(scene.database_url, amqp_url, redis_url)
-    load = Load(scene, amqp_url)
-    try:
+    with running(scene, amqp_url, redis_url) as (_, load):
         for number in range(RUNS):
             load.start({"n": number})
             if number == RUNS // 3:
@@ -105,18 +110,13 @@ def test_rabbitmq_is_away_for_a_while(
         rabbitmq.wait_ready(60)
         load.wait(90)
         check(load, server, RUNS)
-    finally:
-        fleet.close()
-        load.publisher.close()
 
 
 def test_postgres_is_restarted(
     scene: EngineScene, postgres: Postgres, amqp_url: str, redis_url: str, server: Counting
 ) -> None:
     scene.use(five_nodes(server.url))
-    fleet = Fleet(scene.database_url, amqp_url, redis_url)
-    load = Load(scene, amqp_url)
-    try:
+    with running(scene, amqp_url, redis_url) as (_, load):
         for number in range(RUNS):
             load.start({"n": number})
         postgres.stop()
@@ -129,16 +129,11 @@ def test_postgres_is_restarted(
         load.wait(90)
         check(load, server, RUNS)
         again.connection.close()
-    finally:
-        fleet.close()
-        load.publisher.close()
 
 
 def test_a_cancel_ends_running_io_within_a_second_without_redis(scene: EngineScene, amqp_url: str) -> None:
     scene.use(definition(node("long", "simulate", {"durationMs": 600_000, "failureRate": 0}), node("never")))
-    fleet = Fleet(scene.database_url, amqp_url, "redis://127.0.0.1:1")
-    load = Load(scene, amqp_url)
-    try:
+    with running(scene, amqp_url, "redis://127.0.0.1:1") as (_, load):
         execution_id = load.start({})
         until(lambda: scene.states(execution_id).get("long") == "running", 60)
         cancel_execution(scene.connection, execution_id)
@@ -146,19 +141,14 @@ def test_a_cancel_ends_running_io_within_a_second_without_redis(scene: EngineSce
         stopped = scene.one("SELECT extract(epoch FROM completed_at - stop_requested_at)::float8 AS s FROM executions")
         assert stopped["s"] < 1.0
         assert "never" not in scene.states(execution_id)
-    finally:
-        fleet.close()
-        load.publisher.close()
 
 
 def test_outputs_that_cannot_be_stored_fail_the_step_and_the_worker_lives(
     scene: EngineScene, amqp_url: str, redis_url: str
 ) -> None:
     scene.use(definition(node("out", "transform", {"output": "{{ input.value }}"})))
-    fleet = Fleet(scene.database_url, amqp_url, redis_url, FLOWVERSAL_MAX_OUTPUT_BYTES="100000")
-    load = Load(scene, amqp_url)
     huge = 10**100 + 7
-    try:
+    with running(scene, amqp_url, redis_url, FLOWVERSAL_MAX_OUTPUT_BYTES="100000") as (_, load):
         fine, big = load.start({"value": huge}), load.start({"value": "x" * 200_000})
         load.wait(60)
         text = scene.one("SELECT output::text AS t FROM execution_data WHERE execution_id = %s AND node = 'out'", fine)
@@ -169,6 +159,3 @@ def test_outputs_that_cannot_be_stored_fail_the_step_and_the_worker_lives(
         load.start({"value": 1})
         load.wait(60)
         assert load.states() == {"success": 2, "failed": 1}
-    finally:
-        fleet.close()
-        load.publisher.close()
