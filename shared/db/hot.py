@@ -136,7 +136,8 @@ INSERT_STATS = """
 INSERT INTO stats_delta (workflow_id, user_id, trigger_type, state, completed_at, duration_ms, queue_wait_ms,
                          steps, ai_tokens, api_calls)
 SELECT workflow_id, user_id, trigger_type, state, completed_at,
-  round(extract(epoch FROM completed_at - started_at) * 1000), round(extract(epoch FROM started_at - created_at) * 1000),
+  floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000),
+  round(extract(epoch FROM started_at - created_at) * 1000),
   steps_executed, ai_tokens, api_calls
 FROM executions WHERE id = ANY(%(ids)s) AND id BETWEEN %(lo)s AND %(hi)s
 """

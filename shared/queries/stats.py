@@ -80,7 +80,7 @@ RECOUNT = """
 SELECT workflow_id, user_id, count(*) FILTER (WHERE state = 'success'), count(*) FILTER (WHERE state = 'failed'),
   count(*) FILTER (WHERE state = 'canceled'),
   coalesce(sum(span_ms) FILTER (WHERE state <> 'canceled'), 0)::bigint, sum(ai_tokens)::bigint, sum(api_calls)::bigint
-FROM (SELECT *, round(extract(epoch FROM completed_at - started_at) * 1000) AS span_ms
+FROM (SELECT *, floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000) AS span_ms
   FROM executions WHERE state IN ('success', 'failed', 'canceled')) AS ended
 GROUP BY workflow_id, user_id
 """

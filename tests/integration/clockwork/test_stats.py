@@ -27,14 +27,14 @@ WITH e AS (
 INSERT INTO stats_delta (workflow_id, user_id, trigger_type, state, completed_at, duration_ms, queue_wait_ms, steps,
                          ai_tokens, api_calls)
 SELECT workflow_id, user_id, trigger_type, state, completed_at,
-  round(extract(epoch FROM completed_at - started_at) * 1000), 1, 1, ai_tokens, api_calls FROM e
+  floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000), 1, 1, ai_tokens, api_calls FROM e
 """
 
 
 def test_two_successes_and_a_failure(scene: Scene) -> None:
     for kind in (Kind.DONE, Kind.DONE, Kind.FAILED):
         scene.run_through(last=kind)
-    spans = "SELECT avg(round(extract(epoch FROM completed_at - started_at) * 1000))::float8 AS mean FROM executions"
+    spans = "SELECT avg(floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000))::float8 AS mean FROM executions"
     for _ in range(2):
         totals = overview(scene.connection)
         assert (totals["totalExecutions"], totals["success"], totals["failed"], totals["running"]) == (3, 2, 1, 0)
