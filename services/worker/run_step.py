@@ -19,7 +19,7 @@ from shared.broker import StepRef
 from shared.domain.errors import NodeError
 from shared.engine.committer import Committer
 from shared.engine.repair import ready_successors
-from shared.engine.requests import Claim, Claimed, Completed, Key, NotClaimed, Outcome
+from shared.engine.requests import Claim, Claimed, Completed, NotClaimed, Outcome
 from shared.log import get_logger
 from shared.publisher import Publisher
 
@@ -97,10 +97,7 @@ class StepRunner:
         """A message came twice. If its step is over, a crash may have lost the messages of what follows: send them."""
         metrics.DUPLICATE_CLAIMS.inc()
         if answer.finished and getattr(message, "redelivered", False):
-            self._publish(self._ready_successors(answer.key))
-
-    def _ready_successors(self, key: Key) -> tuple[StepRef, ...]:
-        return ready_successors(self._database_url, key)
+            self._publish(ready_successors(self._database_url, answer.key))
 
     def _publish(self, refs: tuple[StepRef, ...]) -> None:
         """Wait for the broker's word, so that the own message is acknowledged only after its successors are safe."""

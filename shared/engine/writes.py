@@ -104,15 +104,14 @@ def write_turns(
 ) -> None:
     """Write the steps that changed, the new ones, what they produced, and the attempts they replace."""
     outcomes = [outcome for outcome in accepted if outcome is not None]
-    _keep_attempts(connection, turns, outcomes)
+    replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
+    _keep_attempts(connection, [outcome for outcome in outcomes if outcome.key in replaced])
     _update_steps(connection, turns, options)
     _insert_steps(connection, turns, options)
-    _insert_data(connection, turns, outcomes)
+    _insert_data(connection, [outcome for outcome in outcomes if outcome.key not in replaced])
 
 
-def _keep_attempts(connection: _Connection, turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> None:
-    replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
-    kept = [outcome for outcome in outcomes if outcome.key in replaced]
+def _keep_attempts(connection: _Connection, kept: Sequence[Outcome]) -> None:
     if kept:
         parameters = {
             **_columns([outcome.key for outcome in kept]),
@@ -169,10 +168,9 @@ def _insert_steps(connection: _Connection, turns: Mapping[UUID, Turn], options: 
     connection.execute(hot.INSERT_STEPS, parameters)
 
 
-def _insert_data(connection: _Connection, turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> None:
+def _insert_data(connection: _Connection, outcomes: Sequence[Outcome]) -> None:
     """Input, output and error of steps that ended now; a wait and a retry write theirs when the step ends."""
-    replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
-    ended = [o for o in outcomes if o.kind not in (Kind.WAIT, Kind.DUE) and o.key not in replaced]
+    ended = [o for o in outcomes if o.kind not in (Kind.WAIT, Kind.DUE)]
     ended = [o for o in ended if o.input is not None or o.output is not None or _error(o) is not None]
     if ended:
         keys = _columns([outcome.key for outcome in ended])
