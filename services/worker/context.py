@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from random import Random
 from typing import Any, TypeVar
 
@@ -37,7 +38,7 @@ class StepContext:
         self._logs = logs
         self._threads = threads
 
-    @property
+    @cached_property
     def random(self) -> Random:
         """A generator seeded by this attempt."""
         return Random(f"{self.idempotency_key}:{self.attempt}")  # noqa: S311 - for simulation, not for secrets

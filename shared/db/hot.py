@@ -20,7 +20,7 @@ FROM executions WHERE id = ANY(%(ids)s) AND id BETWEEN %(lo)s AND %(hi)s
 
 LOCK_STEPS = """
 SELECT s.execution_id, s.node, s.item, s.state, s.fence, s.attempt, s.failures, s.lost, s.arrived, s.taken, s.resumed,
-       s.worker, s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp(),
+       s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp(),
        extract(epoch FROM clock_timestamp() - s.ready_at)::float8
 FROM unnest(%(ids)s::uuid[], %(nodes)s::text[], %(items)s::text[]) AS k(execution_id, node, item)
 JOIN steps s ON s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item

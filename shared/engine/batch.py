@@ -39,7 +39,6 @@ class LockedStep:
 
     row: StepRow
     fence: int | None
-    worker: str | None
     lease_over: bool
     due: bool
     queue_wait_s: float | None
@@ -157,9 +156,9 @@ class Execution:
 
 
 def _locked_step(row: tuple[Any, ...]) -> LockedStep:
-    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, worker, over, due, wait_s = row
+    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, over, due, wait_s = row
     step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, resumed=resumed)
-    return LockedStep(step, fence, worker, bool(over), bool(due), wait_s)
+    return LockedStep(step, fence, bool(over), bool(due), wait_s)
 
 
 class _Turns:
