@@ -45,6 +45,7 @@ migrate: ## Bring the database of DATABASE_URL to the newest schema; safe to run
 	@exec $(PYTHON_IN_VENV) -m shared.db.migrate
 
 bench: setup ## Measure our chain against raw Dramatiq
+	@deploy/test-servers.sh
 	@exec $(PYTHON_IN_VENV) -m tests.bench
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs uv)

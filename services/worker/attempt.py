@@ -11,9 +11,9 @@ from services.worker.context import StepContext
 from services.worker.running import Registry, Running
 from shared import ids
 from shared.domain.errors import InvalidValue, NodeError
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind, Outcome
 from shared.domain.values import from_json, to_json
-from shared.engine.requests import Claimed, Outcome
+from shared.engine.requests import Claimed
 from shared.expr import ExpressionError
 from shared.log import get_logger
 from shared.nodes.base import Done, NodeType, Wait

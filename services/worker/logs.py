@@ -11,8 +11,8 @@ import psycopg
 
 from shared.db.pool import connect
 from shared.domain.errors import InvalidValue
+from shared.domain.outcome import Key
 from shared.domain.values import to_json
-from shared.engine.requests import Key
 from shared.log import get_logger
 
 FLUSH_S = 0.25

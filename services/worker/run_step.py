@@ -17,9 +17,10 @@ from services.worker.running import Registry, Running, acknowledger
 from shared import metrics
 from shared.broker import StepRef
 from shared.domain.errors import NodeError
+from shared.domain.outcome import Outcome
 from shared.engine.committer import Committer
 from shared.engine.repair import ready_successors
-from shared.engine.requests import Claim, Claimed, Completed, NotClaimed, Outcome
+from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 from shared.log import get_logger
 from shared.publisher import Publisher
 

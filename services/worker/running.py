@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from shared.engine.requests import Key
+from shared.domain.outcome import Key
 
 _REMEMBERED_STOPS = 10_000
 

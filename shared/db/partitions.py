@@ -1,7 +1,9 @@
 """Weekly partitions of the tables that grow, by execution id."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -9,6 +11,9 @@ from psycopg import sql
 PARTITIONED = ("executions", "steps", "step_attempts", "execution_data", "execution_logs")
 WEEKS_AHEAD = 8
 LOCK = 0x70617274
+FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+MONDAY_MS = 4 * 24 * 3600 * 1000
+WEEK_MS = 7 * 24 * 3600 * 1000
 
 # Tables whose rows change keep free space on each page, so that most updates stay on it (HOT).
 _FILLFACTOR = {"executions": 60, "steps": 60}
@@ -21,6 +26,16 @@ def monday(at: datetime) -> datetime:
     """The start (Monday 00:00 UTC) of the week of `at`."""
     day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return day - timedelta(days=day.weekday())
+
+
+def week_of(execution_id: UUID) -> datetime:
+    """The start of the week whose partitions hold an execution, read off its id."""
+    return _week_starting(((execution_id.int >> 80) - MONDAY_MS) // WEEK_MS)
+
+
+@lru_cache(maxsize=1_000)
+def _week_starting(number: int) -> datetime:
+    return FIRST_MONDAY + timedelta(weeks=number)
 
 
 def partition_name(table: str, week: datetime) -> str:

@@ -1,30 +1,48 @@
 """Connections to Postgres for the parts that are not web applications: each loop or thread keeps its own."""
 
+from enum import StrEnum
+
 import psycopg
 from psycopg.rows import TupleRow
 
 STATEMENT_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_S = 3
 
-# Without a custom plan for each call, a prepared statement stops pruning partitions by the ids it is given.
-_OPTIONS = f"-c plan_cache_mode=force_custom_plan -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+
+class Plans(StrEnum):
+    """How Postgres plans the statements of a connection."""
+
+    EACH = "-c plan_cache_mode=force_custom_plan"
+    """Anew for the values of each call: what prunes partitions by the ids at hand."""
+
+    KEPT = (
+        "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+        " -c enable_material=off -c jit=off"
+    )
+    """Once, at the first call. For statements that look rows up by their key, whatever the statistics of a young
+    partition say: only nested loops over indexes are left to choose from."""
 
 
-def connect(database_url: str, *, application_name: str, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
+def connect(
+    database_url: str, *, application_name: str, autocommit: bool = False, plans: Plans = Plans.EACH
+) -> psycopg.Connection[TupleRow]:
     """A new connection; raises psycopg.OperationalError when the server does not answer within 3 s.
 
     A statement may take 30 s. A peer that vanished without a word is noticed after about 10 s (TCP keep-alive).
     `application_name` is what `pg_stat_activity` shows.
     """
-    return psycopg.connect(
+    connection = psycopg.connect(
         database_url,
         autocommit=autocommit,
         application_name=application_name,
         connect_timeout=CONNECT_TIMEOUT_S,
-        options=_OPTIONS,
+        options=f"{plans.value} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
         keepalives=1,
         keepalives_idle=5,
         keepalives_interval=2,
         keepalives_count=3,
         tcp_user_timeout=10_000,
     )
+    if plans is Plans.KEPT:
+        connection.prepare_threshold = 0
+    return connection

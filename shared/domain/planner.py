@@ -6,8 +6,8 @@ are the same. The engine then writes `updates`, `inserts` and the execution's ne
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from shared.domain.outcome import Kind, Outcome
 from shared.domain.plan import ERROR_PORT, Plan
 from shared.domain.retry import delay_s
 from shared.domain.states import (
@@ -25,33 +25,6 @@ MAX_LOST = 3
 WORKER_LOST = "WORKER_LOST"
 StepKey = tuple[str, str]
 """(node, item) within one execution."""
-
-
-class Kind(StrEnum):
-    """What an outcome says."""
-
-    DONE = "done"
-    FAILED = "failed"
-    WAIT = "wait"
-    STOPPED = "stopped"
-    LOST = "lost"
-    DUE = "due"
-
-
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
-    """What happened to one step. `due_s` is a wait in seconds from now; `jitter` in [0, 1) is drawn by the caller."""
-
-    key: StepKey
-    kind: Kind
-    port: str | None = None
-    error_code: str | None = None
-    retryable: bool = False
-    retry_after_s: float | None = None
-    due_s: float | None = None
-    jitter: float = 0.0
-    ai_tokens: int = 0
-    api_calls: int = 0
 
 
 @dataclass(slots=True)
@@ -108,13 +81,13 @@ class Turn:
     """Attempts to keep in step_attempts before the row is overwritten."""
     stop_siblings: bool = False
 
-    def apply(self, outcomes: Iterable[StepOutcome]) -> None:
+    def apply(self, outcomes: Iterable[Outcome]) -> None:
         """Apply outcomes whose fences were checked; the state table raises where one does not fit its row."""
         for outcome in outcomes:
             self._apply_one(outcome)
 
-    def _apply_one(self, outcome: StepOutcome) -> None:
-        row = self.rows[outcome.key]
+    def _apply_one(self, outcome: Outcome) -> None:
+        row = self.rows[outcome.key[1:]]
         match outcome.kind:
             case Kind.DONE:
                 self._end(row, outcome, StepEvent.SUCCEEDED)
@@ -141,7 +114,7 @@ class Turn:
         if row.key not in self.inserted:
             self.updated[row.key] = row
 
-    def _end(self, row: StepRow, outcome: StepOutcome, event: StepEvent) -> None:
+    def _end(self, row: StepRow, outcome: Outcome, event: StepEvent) -> None:
         self._move(row, event)
         row.port, row.error_code, row.due_s = outcome.port, outcome.error_code, None
         self._count(row, outcome)
@@ -149,12 +122,12 @@ class Turn:
         if event is not StepEvent.CANCELED:
             self.execution.steps_resolved += 1
 
-    def _count(self, row: StepRow, outcome: StepOutcome) -> None:
+    def _count(self, row: StepRow, outcome: Outcome) -> None:
         row.ai_tokens, row.api_calls = outcome.ai_tokens, outcome.api_calls
         self.execution.ai_tokens += outcome.ai_tokens
         self.execution.api_calls += outcome.api_calls
 
-    def _fail(self, row: StepRow, outcome: StepOutcome) -> None:
+    def _fail(self, row: StepRow, outcome: Outcome) -> None:
         policy = self.plan.nodes[row.node].retry
         row.failures += 1
         if outcome.retryable and row.failures < policy.max_attempts and not self.execution.stopping:
@@ -182,7 +155,7 @@ class Turn:
             execution.stopping = "fail"
             self.stop_siblings = True
 
-    def _wait(self, row: StepRow, outcome: StepOutcome) -> None:
+    def _wait(self, row: StepRow, outcome: Outcome) -> None:
         if self.execution.stopping:
             self._end(row, outcome, StepEvent.CANCELED)
             return
@@ -190,7 +163,7 @@ class Turn:
         self._count(row, outcome)
         row.due_s, row.resumed = outcome.due_s, True
 
-    def _lose(self, row: StepRow, outcome: StepOutcome) -> None:
+    def _lose(self, row: StepRow, outcome: Outcome) -> None:
         if self.execution.stopping:
             self._end(row, outcome, StepEvent.CANCELED)
             return

@@ -4,9 +4,10 @@ Two round trips: the first takes every lock in the one order (executions by id, 
 locked; the second writes what the planner decided and commits. Any grouping of the same outcomes gives the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -14,12 +15,19 @@ from psycopg.pq import TransactionStatus
 
 from shared.broker import StepRef
 from shared.db import hot
+from shared.db.partitions import week_of
+from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.plan import Plan
-from shared.domain.planner import ExecutionRow, Kind, StepOutcome, StepRow, Turn
+from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.states import TERMINAL_EXECUTION, TERMINAL_STEP, ExecutionState, StepState
 from shared.engine import writes
 from shared.engine.plans import plan_of
-from shared.engine.requests import Claim, Claimed, Completed, Key, NotClaimed, Outcome
+from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
+
+Request = TypeVar("Request")
+Cursor = psycopg.Cursor[Any]
+Run = Callable[[str, dict[str, Any]], Cursor]
+"""Sends a statement of the hot path on the week's partitions."""
 
 _FENCED = frozenset({Kind.DONE, Kind.FAILED, Kind.WAIT, Kind.STOPPED})
 
@@ -46,7 +54,7 @@ class LockedStep:
 
 @dataclass(slots=True)
 class Batch:
-    """One transaction's worth of work and its results, in the order asked."""
+    """One transaction's worth of work and its results, in the order asked; all of one week (see `by_week`)."""
 
     claims: Sequence[Claim]
     outcomes: Sequence[Outcome]
@@ -57,85 +65,132 @@ class Batch:
     ended: dict[UUID, str] = field(default_factory=dict)
     """Executions that this batch ended, with their final state."""
 
+    @property
+    def week(self) -> datetime:
+        """The week of its executions. Raises ValueError if there are several."""
+        ids = [claim.key[0] for claim in self.claims] + [outcome.key[0] for outcome in self.outcomes]
+        (week,) = {week_of(id) for id in ids}
+        return week
+
+    def reset(self) -> None:
+        """Forget the results: the transaction did not commit."""
+        self.claimed, self.completed, self.touched, self.ended = [], [], set(), {}
+
+
+def by_week(requests: Iterable[Request], key: Callable[[Request], Key]) -> list[list[Request]]:
+    """Requests by the week of their execution, the oldest first: each week has partitions of its own."""
+    weeks: dict[datetime, list[Request]] = {}
+    for request in requests:
+        weeks.setdefault(week_of(key(request)[0]), []).append(request)
+    return [weeks[week] for week in sorted(weeks)]
+
 
 def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     """Write a batch in one transaction and fill in its results. Raises psycopg errors; then nothing was written.
 
     On an autocommit connection BEGIN and COMMIT travel with the two round trips. On any other connection the batch
-    joins the caller's transaction, which the caller commits.
+    joins the caller's transaction, which the caller commits. A week without partitions has nothing to claim or to end.
     """
     own = connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE
+    rows = _Rows(connection, batch.week)
     try:
-        executions, steps = _lock(connection, batch, begin=own)
+        executions, steps = _lock(rows, batch, begin=own)
         turns = _Turns(connection, executions, steps)
         accepted = [_accept(outcome, steps, turns) for outcome in batch.outcomes]
         claims = [_grant(claim, executions, steps, turns) for claim in batch.claims]
-        rows = _write(connection, batch, turns, accepted, claims, commit=own)
-    except BaseException:
+        values = _write(rows, batch, turns, accepted, claims, commit=own)
+    except BaseException as error:
         if own and not connection.closed:
             connection.rollback()
+        if own and isinstance(error, psycopg.errors.UndefinedTable):
+            return _nothing_there(batch)
         raise
-    batch.claimed = writes.claimed(rows, claims)
+    batch.claimed = writes.claimed(values, claims)
     _results(batch, turns, accepted)
     return batch
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The hot tables of one week over a connection."""
+
+    connection: psycopg.Connection[Any]
+    week: datetime
+
+    def run(self, statement: str, parameters: dict[str, Any]) -> Cursor:
+        """Send a statement of `hot`."""
+        return self.connection.execute(hot.on_week(statement, self.week), parameters)
+
+
+def _nothing_there(batch: Batch) -> Batch:
+    """The answers to a batch whose week has no partitions: never made, or dropped with its history."""
+    batch.claimed = [NotClaimed(claim.key, finished=False) for claim in batch.claims]
+    batch.completed = [Completed(outcome.key, accepted=False) for outcome in batch.outcomes]
+    return batch
+
+
 def _write(
-    connection: psycopg.Connection[Any],
+    rows: "_Rows",
     batch: Batch,
     turns: "_Turns",
     accepted: Sequence[Outcome | None],
     claims: Sequence[writes.Grant | NotClaimed],
     *,
     commit: bool,
-) -> psycopg.Cursor[Any] | None:
-    """Second round trip: everything that changed, and the commit; a third one where siblings must be stopped."""
+) -> Cursor | None:
+    """Second round trip: everything that changed, and the commit; one more where siblings must be stopped."""
     stopping = sorted(id for id, turn in turns.made.items() if turn.stop_siblings)
-    with connection.pipeline():
-        rows = writes.write_claims(connection, claims, batch)
-        writes.write_turns(connection, turns.made, accepted, batch.options)
-        if stopping:
-            _stop_siblings(connection, turns, stopping)
-        for turn in turns.made.values():
-            turn.settle()
-        writes.write_executions(connection, turns.made)
+    republish_s = batch.options.republish_s
+    run = rows.run
+    with rows.connection.pipeline():
+        values = writes.write_claims(run, claims, batch.options.worker, batch.options.lease_s)
+        if turns.made:
+            changes = writes.step_rows(turns.made, accepted)
+            if stopping:
+                run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
+                _stop_siblings(run, turns, stopping)
+                changes = {}
+            for turn in turns.made.values():
+                turn.settle()
+            changes |= writes.execution_rows(turns.made)
+            run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
         if commit:
-            connection.execute("COMMIT")
-    return rows
+            rows.connection.execute("COMMIT")
+    return values
 
 
-def _stop_siblings(connection: psycopg.Connection[Any], turns: "_Turns", stopping: list[UUID]) -> None:
+def _stop_siblings(run: Run, turns: "_Turns", stopping: list[UUID]) -> None:
     """Cancel what has not begun in executions that a failed step stops, and tell the workers what to end."""
-    bounds = {"ids": stopping, "lo": stopping[0], "hi": stopping[-1]}
-    for execution_id, opened, waiting in connection.execute(hot.CANCEL_OPEN, bounds).fetchall():
+    ids = {"ids": writes.uuid_array(stopping)}
+    for execution_id, opened, waiting in run(hot.CANCEL_OPEN, ids).fetchall():
         turns.made[execution_id].execution.open_steps -= opened
         turns.made[execution_id].execution.waiting_steps -= waiting
-    connection.execute(hot.NOTIFY_STOP, {"ids": stopping})
+    run(hot.NOTIFY_STOP, ids)
 
 
-def _lock(
-    connection: psycopg.Connection[Any], batch: Batch, *, begin: bool
-) -> tuple[dict[UUID, "Execution"], dict[Key, LockedStep]]:
+def _lock(rows: "_Rows", batch: Batch, *, begin: bool) -> tuple[dict[UUID, "Execution"], dict[Key, LockedStep]]:
     """First round trip: every lock of the batch, in order, and the rows under them."""
-    completing = sorted({outcome.key[0] for outcome in batch.outcomes})
-    claiming = {claim.key[0] for claim in batch.claims}
-    every = sorted(claiming.union(completing))
-    bounds = {"lo": every[0], "hi": every[-1]}
     keys = {claim.key for claim in batch.claims}
+    completing = {outcome.key[0] for outcome in batch.outcomes}
+    every = completing.union(key[0] for key in keys)
     for outcome in batch.outcomes:
         keys.add(outcome.key)
         keys.update((outcome.key[0], join, outcome.key[2]) for join in outcome.joins)
-    ordered = sorted(keys)
-    columns = {"ids": [k[0] for k in ordered], "nodes": [k[1] for k in ordered], "items": [k[2] for k in ordered]}
-    with connection.pipeline():
+    ids = {"ids": writes.uuid_array(every), "completing": writes.uuid_array(completing)}
+    with rows.connection.pipeline():
         if begin:
-            connection.execute("BEGIN")
-        locked = connection.execute(hot.LOCK_EXECUTIONS, {"ids": every, "all": completing, **bounds})
-        seen = connection.execute(hot.READ_EXECUTIONS, {"ids": sorted(claiming), **bounds}) if claiming else None
-        steps = connection.execute(hot.LOCK_STEPS, {**columns, **bounds})
-    executions = {} if seen is None else {row[0]: Execution.of(row) for row in seen}
-    executions |= {row[0]: Execution.of(row) for row in locked}
-    return executions, {(row[0], row[1], row[2]): _locked_step(row) for row in steps}
+            rows.connection.execute("BEGIN")
+        locked = rows.run(hot.LOCK_EXECUTIONS, ids)
+        found = rows.run(hot.LOCK_STEPS, {"keys": writes.json_rows(writes.key_rows(keys))})
+    executions: dict[UUID, Execution] = {}
+    steps: dict[Key, LockedStep] = {}
+    for row in found:
+        steps[row[0], row[1], row[2]] = _locked_step(row)
+        if row[0] not in executions:
+            executions[row[0]] = Execution.seen(row)
+    for row in locked:
+        executions[row[0]] = Execution.under_lock(row)
+    return executions, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +204,19 @@ class Execution:
     locked: bool
 
     @classmethod
-    def of(cls, row: tuple[Any, ...]) -> "Execution":
-        """From a row of LOCK_EXECUTIONS or READ_EXECUTIONS."""
-        counters = ExecutionRow(ExecutionState(row[3]), *row[4:13])
-        return cls(row[0], row[1], row[2], counters, row[13])
+    def under_lock(cls, row: tuple[Any, ...]) -> "Execution":
+        """From a row of LOCK_EXECUTIONS."""
+        return cls(row[0], row[1], row[2], ExecutionRow(ExecutionState(row[3]), *row[4:]), locked=True)
+
+    @classmethod
+    def seen(cls, row: tuple[Any, ...]) -> "Execution":
+        """From a row of LOCK_STEPS: its state, no counters."""
+        workflow_id, version_id, state, stopping = row[14:]
+        return cls(row[0], workflow_id, version_id, ExecutionRow(ExecutionState(state), stopping, 0), locked=False)
 
 
 def _locked_step(row: tuple[Any, ...]) -> LockedStep:
-    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, over, due, wait_s = row
+    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, over, due, wait_s = row[:14]
     step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, resumed=resumed)
     return LockedStep(step, fence, bool(over), bool(due), wait_s)
 
@@ -200,7 +260,7 @@ def _accept(outcome: Outcome, steps: dict[Key, LockedStep], turns: _Turns) -> Ou
     turn = turns.of(outcome.key[0])
     if turn is None:
         return None
-    turn.apply([_step_outcome(outcome)])
+    turn.apply([outcome])
     return outcome
 
 
@@ -213,21 +273,6 @@ def _fits(outcome: Outcome, step: LockedStep) -> bool:
         return state in (StepState.RETRYING, StepState.WAITING) and step.due
     by_supervisor = outcome.fence is not None and step.fence == outcome.fence
     return state is StepState.RUNNING and (step.lease_over or by_supervisor)
-
-
-def _step_outcome(outcome: Outcome) -> StepOutcome:
-    return StepOutcome(
-        key=outcome.key[1:],
-        kind=outcome.kind,
-        port=outcome.port,
-        error_code=outcome.error_code,
-        retryable=outcome.retryable,
-        retry_after_s=outcome.retry_after_s,
-        due_s=outcome.due_s,
-        jitter=outcome.jitter,
-        ai_tokens=outcome.ai_tokens,
-        api_calls=outcome.api_calls,
-    )
 
 
 def _grant(

@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 
 from shared.db import hot
+from shared.db.partitions import week_of
 
 LOCK_EXECUTION = """
 SELECT state, stopping, open_steps FROM executions WHERE id = %s FOR NO KEY UPDATE
@@ -48,13 +49,13 @@ def cancel_execution(connection: psycopg.Connection[Any], execution_id: UUID) ->
         return CancelResult.NOT_CANCELABLE
     if stopping == "cancel":
         return CancelResult.CANCELING
-    bounds = {"ids": [execution_id], "lo": execution_id, "hi": execution_id}
-    counts = connection.execute(hot.CANCEL_OPEN, bounds).fetchone()
+    week = week_of(execution_id)
+    counts = connection.execute(hot.on_week(hot.CANCEL_OPEN, week), {"ids": [execution_id]}).fetchone()
     opened, waiting = (counts[1], counts[2]) if counts else (0, 0)
     parameters = {"id": execution_id, "opened": opened, "waiting": waiting}
     ended = connection.execute(REQUEST_STOP, parameters).fetchone()
     connection.execute(hot.NOTIFY_STOP, {"ids": [execution_id]})
     if ended is not None and ended[0] == "canceled":
-        connection.execute(hot.INSERT_STATS, bounds)
+        connection.execute(hot.on_week(hot.INSERT_STATS, week), {"id": execution_id})
         return CancelResult.CANCELED
     return CancelResult.CANCELING

@@ -14,9 +14,10 @@ from typing import Any
 import psycopg
 
 from shared import metrics
-from shared.db.pool import connect
-from shared.engine.batch import Batch, Options, run_batch
-from shared.engine.requests import Claim, Claimed, Completed, NotClaimed, Outcome
+from shared.db.pool import Plans, connect
+from shared.domain.outcome import Key, Outcome
+from shared.engine.batch import Batch, Options, by_week, run_batch
+from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 from shared.log import get_logger
 
 MAX_BATCH = 64
@@ -24,6 +25,10 @@ _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 _log = get_logger(__name__)
 _Asked = tuple[Claim | Outcome, Future[Any]]
+
+
+def _key(asked: _Asked) -> Key:
+    return asked[0].key
 
 
 class Committer:
@@ -66,7 +71,8 @@ class Committer:
         while True:
             asked = self._gather()
             if asked:
-                self._write(asked)
+                for week in by_week(asked, _key):
+                    self._write(week)
             elif self._stopping.is_set():
                 break
         if self._connection is not None:
@@ -113,7 +119,7 @@ class Committer:
             try:
                 run_batch(self._connect(), batch)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                self._reset(batch)
+                batch.reset()
             except psycopg.OperationalError as error:
                 self._away(batch, attempt, error)
             else:
@@ -126,17 +132,12 @@ class Committer:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
-        self._reset(batch)
+        batch.reset()
         time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-
-    def _reset(self, batch: Batch) -> None:
-        batch.claimed.clear()
-        batch.completed.clear()
-        batch.touched.clear()
-        batch.ended.clear()
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._database_url, application_name="flowversal-committer", autocommit=True)
-            self._connection.prepare_threshold = 1
+            self._connection = connect(
+                self._database_url, application_name="flowversal-committer", autocommit=True, plans=Plans.KEPT
+            )
         return self._connection

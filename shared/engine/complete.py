@@ -8,8 +8,8 @@ from uuid import UUID
 import psycopg
 
 from shared.broker import StepRef
-from shared.engine.batch import Batch, Options, run_batch
-from shared.engine.requests import Outcome
+from shared.domain.outcome import Outcome
+from shared.engine.batch import Batch, Options, by_week, run_batch
 
 __all__ = ["Applied", "Outcome", "apply"]
 
@@ -23,11 +23,25 @@ class Applied:
     accepted: int
     ended: dict[UUID, str] = field(default_factory=dict)
 
+    def __add__(self, other: "Applied") -> "Applied":
+        """Both together."""
+        return Applied(
+            self.ready + other.ready,
+            self.touched | other.touched,
+            self.accepted + other.accepted,
+            self.ended | other.ended,
+        )
+
 
 def apply(connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], *, republish_s: float = 5.0) -> Applied:
-    """Apply outcomes of any executions in one transaction (the caller commits if it holds one open)."""
-    if not outcomes:
-        return Applied([], set(), 0)
-    batch = run_batch(connection, Batch((), outcomes, Options(republish_s=republish_s)))
-    ready = [ref for done in batch.completed for ref in done.ready]
-    return Applied(ready, batch.touched, sum(done.accepted for done in batch.completed), batch.ended)
+    """Apply outcomes of any executions, a transaction for each week (all in the caller's one if that is open)."""
+    applied = Applied([], set(), 0)
+    for week in by_week(outcomes, lambda outcome: outcome.key):
+        batch = run_batch(connection, Batch((), week, Options(republish_s=republish_s)))
+        applied += Applied(
+            ready=[ref for done in batch.completed for ref in done.ready],
+            touched=batch.touched,
+            accepted=sum(done.accepted for done in batch.completed),
+            ended=batch.ended,
+        )
+    return applied

@@ -6,9 +6,8 @@ import psycopg
 
 from shared.broker import StepRef
 from shared.db.horizon import EVERYTHING, Horizon
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind, Outcome
 from shared.engine.isolate import apply_isolated
-from shared.engine.requests import Outcome
 from shared.engine.writes import LOST_ERROR
 
 LIMIT = 500

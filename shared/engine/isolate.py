@@ -5,8 +5,8 @@ from typing import Any
 
 import psycopg
 
+from shared.domain.outcome import Outcome
 from shared.engine.complete import Applied, apply
-from shared.engine.requests import Outcome
 from shared.log import get_logger
 
 # Look again at a step that could not be changed in a minute, not at every pass.
@@ -39,12 +39,7 @@ def apply_isolated(
 
 def _each(connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], republish_s: float) -> Applied:
     parts = [apply_isolated(connection, [outcome], republish_s=republish_s) for outcome in outcomes]
-    return Applied(
-        ready=[ref for part in parts for ref in part.ready],
-        touched={touched for part in parts for touched in part.touched},
-        accepted=sum(part.accepted for part in parts),
-        ended={key: state for part in parts for key, state in part.ended.items()},
-    )
+    return sum(parts, Applied([], set(), 0))
 
 
 def _postpone(connection: psycopg.Connection[Any], outcome: Outcome, error: Exception) -> None:

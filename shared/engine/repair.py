@@ -4,8 +4,8 @@ from uuid import UUID
 
 from shared.broker import StepRef
 from shared.db.pool import connect
+from shared.domain.outcome import Key
 from shared.engine.plans import plan_of
-from shared.engine.requests import Key
 
 VERSION_OF = "SELECT version_id FROM executions WHERE id = %s"
 READY_STEPS = """

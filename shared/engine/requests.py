@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.broker import StepRef
+from shared.domain.outcome import Key
 from shared.domain.plan import Plan, PlanNode
-from shared.domain.planner import Kind
-
-Key = tuple[UUID, str, str]
-"""(execution, node, item): the key of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +37,6 @@ class NotClaimed:
 
     key: Key
     finished: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt ended. Texts are JSON, checked before. `lost` and `due` come from clockwork, without a fence."""
-
-    key: Key
-    kind: Kind
-    fence: int | None = None
-    port: str | None = None
-    input: str | None = None
-    output: str | None = None
-    error: str | None = None
-    error_code: str | None = None
-    retryable: bool = False
-    retry_after_s: float | None = None
-    due_s: float | None = None
-    jitter: float = 0.0
-    ai_tokens: int = 0
-    api_calls: int = 0
-    joins: tuple[str, ...] = ()
-    """The joins that this step may touch (`PlanNode.joins_after`); their rows are locked with it."""
 
 
 @dataclass(frozen=True, slots=True)

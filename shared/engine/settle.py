@@ -7,6 +7,7 @@ import psycopg
 
 from shared.db import hot
 from shared.db.horizon import EVERYTHING, Horizon
+from shared.db.partitions import week_of
 from shared.domain.states import TERMINAL_EXECUTION, ExecutionEvent, ExecutionState, next_execution_state
 
 LIMIT = 100
@@ -55,7 +56,7 @@ def settle_stranded(connection: psycopg.Connection[Any], execution_id: UUID) -> 
             return None
         state = next_execution_state(ExecutionState(row[0]), _event(row[1], unreachable=counts[1]))
         connection.execute(END, {"id": execution_id, "state": state})
-        connection.execute(hot.INSERT_STATS, {"ids": [execution_id], "lo": execution_id, "hi": execution_id})
+        connection.execute(hot.on_week(hot.INSERT_STATS, week_of(execution_id)), {"id": execution_id})
         return state
 
 

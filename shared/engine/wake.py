@@ -7,9 +7,8 @@ import psycopg
 
 from shared.broker import StepRef
 from shared.db.horizon import EVERYTHING, Horizon
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind, Outcome
 from shared.engine.isolate import apply_isolated
-from shared.engine.requests import Outcome
 
 LIMIT = 500
 

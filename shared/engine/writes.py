@@ -1,23 +1,23 @@
-"""Turns and claims as rows: what the second round trip of a batch sends."""
+"""Claims and turns as rows: what the second round trip of a batch sends, each kind of row as one JSON parameter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import psycopg
+import orjson
 
 from shared.db import hot
+from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.plan import Plan, PlanNode
-from shared.domain.planner import Kind, StepRow, Turn
-from shared.domain.states import TERMINAL_EXECUTION
-from shared.engine.requests import Claim, Claimed, Key, NotClaimed, Outcome
+from shared.domain.planner import ExecutionRow, StepRow, Turn
+from shared.engine.requests import Claim, Claimed, NotClaimed
 
 if TYPE_CHECKING:
-    from shared.engine.batch import Batch, Options
+    from shared.engine.batch import Cursor, Run
 
-_Connection = psycopg.Connection[Any]
 LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is gone.","retryable":true}'
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +34,37 @@ class Grant:
     mine: bool
 
 
-def _bounds(ids: Sequence[UUID]) -> dict[str, UUID]:
-    return {"lo": min(ids), "hi": max(ids)}
+def json_rows(rows: Sequence[Row]) -> str:
+    """Rows as one parameter for json_to_recordset."""
+    return orjson.dumps(rows).decode() if rows else "[]"
 
 
-def _columns(keys: Sequence[Key]) -> dict[str, Any]:
-    """The key columns of a set of steps, and the bounds that prune partitions."""
-    return {
-        "ids": [key[0] for key in keys],
-        "nodes": [key[1] for key in keys],
-        "items": [key[2] for key in keys],
-        **_bounds([key[0] for key in keys]),
-    }
+def key_rows(keys: Iterable[Key]) -> list[Row]:
+    """The key columns of steps."""
+    return [{"execution_id": key[0], "node": key[1], "item": key[2]} for key in keys]
 
 
-def write_claims(
-    connection: _Connection, claims: Sequence[Grant | NotClaimed], batch: "Batch"
-) -> psycopg.Cursor[Any] | None:
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Ids as a Postgres array."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"
+
+
+# -- claims ---------------------------------------------------------------------------------------------------------
+
+
+def write_claims(run: "Run", claims: Sequence[Grant | NotClaimed], worker: str, lease_s: float) -> "Cursor | None":
     """Write the granted claims; the cursor will hold the values that their parameters read (None: nothing to read)."""
     granted = [claim for claim in claims if isinstance(claim, Grant)]
-    starting = sorted({grant.claim.key[0] for grant in granted if grant.starts})
-    if starting:
-        connection.execute(hot.START_EXECUTIONS, {"ids": starting, **_bounds(starting)})
     fresh = [grant for grant in granted if not grant.mine]
     if fresh:
-        connection.execute(
-            hot.CLAIM_STEPS,
-            {
-                **_columns([grant.claim.key for grant in fresh]),
-                "fences": [grant.claim.fence for grant in fresh],
-                "timeouts": [grant.node.timeout_ms / 1000 for grant in fresh],
-                "worker": batch.options.worker,
-                "lease_s": batch.options.lease_s,
-            },
-        )
-    reads = sorted({(g.claim.key[0], node, "") for g in granted for node in _reads(g.node)})
-    return connection.execute(hot.READ_INPUTS, _columns(reads)) if reads else None
+        rows = key_rows(grant.claim.key for grant in fresh)
+        for row, grant in zip(rows, fresh, strict=True):
+            row |= {"fence": grant.claim.fence, "timeout_s": grant.node.timeout_ms / 1000}
+        starting = {grant.claim.key[0] for grant in granted if grant.starts}
+        parameters = {"claims": json_rows(rows), "starting": uuid_array(starting), "worker": worker, "lease_s": lease_s}
+        run(hot.CLAIM, parameters)
+    reads = {(grant.claim.key[0], node, "") for grant in granted for node in _reads(grant.node)}
+    return run(hot.READ_VALUES, {"keys": json_rows(key_rows(reads))}) if reads else None
 
 
 def _reads(node: PlanNode) -> list[str]:
@@ -77,10 +72,10 @@ def _reads(node: PlanNode) -> list[str]:
     return [*node.reads, ""] if "input" in node.params.names else [*node.reads]
 
 
-def claimed(cursor: psycopg.Cursor[Any] | None, claims: Sequence[Grant | NotClaimed]) -> list[Claimed | NotClaimed]:
+def claimed(cursor: "Cursor | None", claims: Sequence[Grant | NotClaimed]) -> list[Claimed | NotClaimed]:
     """The answers to the claims, in their order."""
     values: dict[UUID, dict[str, str]] = {}
-    for execution_id, node, _item, text in cursor or ():
+    for execution_id, node, text in cursor or ():
         values.setdefault(execution_id, {})[node] = text
     return [claim if isinstance(claim, NotClaimed) else _claimed(claim, values) for claim in claims]
 
@@ -99,113 +94,109 @@ def _claimed(grant: Grant, values: Mapping[UUID, dict[str, str]]) -> Claimed:
     )
 
 
-def write_turns(
-    connection: _Connection, turns: Mapping[UUID, Turn], accepted: Sequence[Outcome | None], options: "Options"
-) -> None:
-    """Write the steps that changed, the new ones, what they produced, and the attempts they replace."""
+# -- turns ----------------------------------------------------------------------------------------------------------
+
+
+def step_rows(turns: Mapping[UUID, Turn], accepted: Sequence[Outcome | None]) -> dict[str, list[Row]]:
+    """The rows of steps that changed, new ones, what they produced, and the attempts they replace; lock order."""
     outcomes = [outcome for outcome in accepted if outcome is not None]
     replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
-    _keep_attempts(connection, [outcome for outcome in outcomes if outcome.key in replaced])
-    _update_steps(connection, turns, options)
-    _insert_steps(connection, turns, options)
-    _insert_data(connection, [outcome for outcome in outcomes if outcome.key not in replaced])
+    changed = sorted((id, *key) for id, turn in turns.items() for key in turn.updated)
+    added = sorted((id, *key) for id, turn in turns.items() for key in turn.inserted)
+    return {
+        "kept": [_attempt(outcome) for outcome in outcomes if outcome.key in replaced],
+        "changed": [_changed(key, turns[key[0]].updated[key[1:]]) for key in changed],
+        "added": [_added(key, turns[key[0]]) for key in added],
+        "stored": [_stored(outcome) for outcome in outcomes if outcome.key not in replaced and _stores(outcome)],
+    }
 
 
-def _keep_attempts(connection: _Connection, kept: Sequence[Outcome]) -> None:
-    if kept:
-        parameters = {
-            **_columns([outcome.key for outcome in kept]),
-            "ai_tokens": [outcome.ai_tokens for outcome in kept],
-            "api_calls": [outcome.api_calls for outcome in kept],
-            "errors": [_error(outcome) for outcome in kept],
-        }
-        connection.execute(hot.KEEP_ATTEMPTS, parameters)
+def execution_rows(turns: Mapping[UUID, Turn]) -> dict[str, list[Row]]:
+    """The counters and states of the executions."""
+    return {"executions": [_execution(id, turns[id].execution) for id in sorted(turns)]}
+
+
+def complete_parameters(republish_s: float, rows: Mapping[str, list[Row]]) -> Row:
+    """The parameters of COMPLETE; kinds of rows that are not named have none."""
+    kinds = ("kept", "changed", "added", "stored", "executions")
+    return {"republish_s": republish_s, **{kind: json_rows(rows.get(kind, ())) for kind in kinds}}
+
+
+def _attempt(outcome: Outcome) -> Row:
+    return {
+        "execution_id": outcome.key[0],
+        "node": outcome.key[1],
+        "item": outcome.key[2],
+        "ai_tokens": outcome.ai_tokens,
+        "api_calls": outcome.api_calls,
+        "error": _error(outcome),
+    }
 
 
 def _error(outcome: Outcome) -> str | None:
     return LOST_ERROR if outcome.kind is Kind.LOST else outcome.error
 
 
-def _update_steps(connection: _Connection, turns: Mapping[UUID, Turn], options: "Options") -> None:
-    changed = sorted((id, *key) for id, turn in turns.items() for key in turn.updated)
-    if not changed:
-        return
-    rows = [turns[id].updated[node, item] for id, node, item in changed]
-    parameters = {
-        **_columns(changed),
-        "states": [row.state for row in rows],
-        "ports": [row.port for row in rows],
-        "error_codes": [row.error_code for row in rows],
-        "ai_tokens": [row.ai_tokens for row in rows],
-        "api_calls": [row.api_calls for row in rows],
-        "failures": [row.failures for row in rows],
-        "lost": [row.lost for row in rows],
-        "arrived": [row.arrived for row in rows],
-        "taken": [row.taken for row in rows],
-        "resumed": [row.resumed for row in rows],
-        "due_s": [row.due_s for row in rows],
-        "republish_s": options.republish_s,
+def _changed(key: Key, row: StepRow) -> Row:
+    return {
+        "execution_id": key[0],
+        "node": row.node,
+        "item": row.item,
+        "state": row.state.value,
+        "port": row.port,
+        "error_code": row.error_code,
+        "ai_tokens": row.ai_tokens,
+        "api_calls": row.api_calls,
+        "failures": row.failures,
+        "lost": row.lost,
+        "arrived": row.arrived,
+        "taken": row.taken,
+        "resumed": row.resumed,
+        "due_s": row.due_s,
     }
-    connection.execute(hot.UPDATE_STEPS, parameters)
 
 
-def _insert_steps(connection: _Connection, turns: Mapping[UUID, Turn], options: "Options") -> None:
-    new = sorted((id, *key) for id, turn in turns.items() for key in turn.inserted)
-    if not new:
-        return
-    rows = [turns[id].inserted[node, item] for id, node, item in new]
-    keys = _columns(new)
-    parameters = {
-        "ids": keys["ids"],
-        "nodes": keys["nodes"],
-        "items": keys["items"],
-        "states": [row.state for row in rows],
-        "pools": [turns[id].plan.nodes[node].pool for id, node, _ in new],
-        "arrived": [row.arrived for row in rows],
-        "taken": [row.taken for row in rows],
-        "republish_s": options.republish_s,
+def _added(key: Key, turn: Turn) -> Row:
+    row = turn.inserted[key[1:]]
+    return {
+        "execution_id": key[0],
+        "node": row.node,
+        "item": row.item,
+        "state": row.state.value,
+        "pool": turn.plan.nodes[row.node].pool,
+        "arrived": row.arrived,
+        "taken": row.taken,
     }
-    connection.execute(hot.INSERT_STEPS, parameters)
 
 
-def _insert_data(connection: _Connection, outcomes: Sequence[Outcome]) -> None:
-    """Input, output and error of steps that ended now; a wait and a retry write theirs when the step ends."""
-    ended = [o for o in outcomes if o.kind not in (Kind.WAIT, Kind.DUE)]
-    ended = [o for o in ended if o.input is not None or o.output is not None or _error(o) is not None]
-    if ended:
-        keys = _columns([outcome.key for outcome in ended])
-        parameters = {
-            "ids": keys["ids"],
-            "nodes": keys["nodes"],
-            "items": keys["items"],
-            "inputs": [outcome.input for outcome in ended],
-            "outputs": [outcome.output for outcome in ended],
-            "errors": [_error(outcome) for outcome in ended],
-        }
-        connection.execute(hot.INSERT_DATA, parameters)
+def _stores(outcome: Outcome) -> bool:
+    """A step that ended stores its data; a wait and a retry store theirs when the step ends."""
+    ended = outcome.kind not in (Kind.WAIT, Kind.DUE)
+    return ended and not (outcome.input is None and outcome.output is None and _error(outcome) is None)
 
 
-def write_executions(connection: _Connection, turns: Mapping[UUID, Turn]) -> None:
-    """Write the counters and states, and a statistics row for each execution that ended."""
-    ids = sorted(turns)
-    if not ids:
-        return
-    rows = [turns[id].execution for id in ids]
-    parameters = {
-        "ids": ids,
-        **_bounds(ids),
-        "states": [row.state for row in rows],
-        "stopping": [row.stopping for row in rows],
-        "open_steps": [row.open_steps for row in rows],
-        "waiting_steps": [row.waiting_steps for row in rows],
-        "steps_executed": [row.steps_executed for row in rows],
-        "steps_resolved": [row.steps_resolved for row in rows],
-        "ai_tokens": [row.ai_tokens for row in rows],
-        "api_calls": [row.api_calls for row in rows],
-        "failed_nodes": [row.failed_node for row in rows],
-        "failed_items": [row.failed_item for row in rows],
+def _stored(outcome: Outcome) -> Row:
+    return {
+        "execution_id": outcome.key[0],
+        "node": outcome.key[1],
+        "item": outcome.key[2],
+        "input": outcome.input,
+        "output": outcome.output,
+        "error": _error(outcome),
     }
-    connection.execute(hot.UPDATE_EXECUTIONS, parameters)
-    ended = [id for id in ids if turns[id].execution.state in TERMINAL_EXECUTION]
-    if ended:
-        connection.execute(hot.INSERT_STATS, {"ids": ended, **_bounds(ended)})
+
+
+def _execution(id: UUID, row: ExecutionRow) -> Row:
+    return {
+        "id": id,
+        "state": row.state.value,
+        "stopping": row.stopping,
+        "open_steps": row.open_steps,
+        "waiting_steps": row.waiting_steps,
+        "steps_executed": row.steps_executed,
+        "steps_resolved": row.steps_resolved,
+        "ai_tokens": row.ai_tokens,
+        "api_calls": row.api_calls,
+        "failed_node": row.failed_node,
+        "failed_item": row.failed_item,
+    }

@@ -1,11 +1,11 @@
 """Everything a browser test needs, really running: API and dashboard behind one port, a worker, a database of its own."""
 
 import os
+import socket
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,15 @@ from typing import Any
 
 import orjson
 import psycopg
-from flask import Flask
-from werkzeug.serving import make_server
 
-from services.api.app import create_app as create_api
-from services.dashboard.app import create_app as create_dashboard
 from shared.auth.passwords import hash_password
 from shared.auth.secrets import fingerprint, hint
 from shared.db import tokens, users
-from shared.settings import Settings
-from shared.web.database import engine_of
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 TOKEN = "fv_" + "e2e0" * 10
-API_PATHS = ("/api", "/hooks", "/healthz", "/readyz")
+GUNICORN = ["gunicorn", "--config", "python:services.standalone.gunicorn_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,38 +66,28 @@ def running_stack(database_url: str, redis_url: str) -> Iterator[Stack]:
     """Start it; stop it at the end. The broker is Dramatiq's own over the same Valkey."""
     people = add_people(database_url)
     environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "BROKER_URL": redis_url}
-    settings = Settings.model_validate(environment)
-    applications = create_api(settings), create_dashboard(settings)
-    server = make_server("127.0.0.1", 0, one_origin(*applications), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with worker(environment):
-        yield Stack(f"http://127.0.0.1:{server.server_port}", *people)
-    server.shutdown()
-    server.server_close()
-    for application in applications:
-        engine_of(application).dispose()
-
-
-def one_origin(api: Flask, dashboard: Flask) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
-    """Both applications behind one port, told apart by the path."""
-
-    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        chosen = api if environ["PATH_INFO"].startswith(API_PATHS) else dashboard
-        return chosen(environ, start_response)
-
-    return application
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        web = [*GUNICORN, "--bind", f"fd://{listening.fileno()}", "services.standalone.wsgi:create_app()"]
+        fds = (listening.fileno(),)
+        with process(web, environment, fds), process(["services.worker"], environment):
+            yield Stack(f"http://127.0.0.1:{listening.getsockname()[1]}", *people)
 
 
 @contextmanager
-def worker(environment: dict[str, str]) -> Iterator[None]:
-    """A worker process."""
-    command = [sys.executable, "-m", "services.worker"]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL)
+def process(module: list[str], environment: dict[str, str], pass_fds: tuple[int, ...] = ()) -> Iterator[None]:
+    """One of our processes. What calls the web server before it is up waits at its socket."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", *module],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+        pass_fds=pass_fds,
+    )
     try:
         yield
     finally:
-        process.terminate()
-        process.wait(20)
+        running.terminate()
+        running.wait(20)
 
 
 def add_people(database_url: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -124,8 +125,15 @@ def test_our_packages_are_the_ones_imported() -> None:
     assert Path(shared.__file__).parent == root / "shared"
 
 
-def _workers(running: Standalone) -> list:
-    return [process for process in running.family() if process.cmdline()[-2:] == ["-m", "services.worker"]]
+def _workers(running: Standalone) -> list[psutil.Process]:
+    return [process for process in running.family() if _command(process)[-2:] == ["-m", "services.worker"]]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _database_url(folder: Path) -> str:

@@ -10,14 +10,16 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import sql
 
 import services.worker
 import services.worker.loops
 import shared.engine
 from shared.db import hot
 from shared.db.horizon import Horizon, live_horizon
-from shared.db.partitions import PARTITIONED, ensure_partitions, ensure_week, monday, partition_name
-from shared.db.pool import connect
+from shared.db.partitions import PARTITIONED, ensure_partitions, ensure_week, monday, partition_name, week_of
+from shared.db.pool import Plans, connect
+from tests.servers.postgres import create_database, drop_database
 
 WEEKS = 100
 MOST = 3
@@ -35,35 +37,36 @@ def _statements() -> Iterator[tuple[str, str]]:
         modules += [importlib.import_module(name) for name in names if not name.endswith("__main__")]
     for module in modules:
         for name, value in vars(module).items():
-            if name.isupper() and isinstance(value, str) and "COPY" not in value and _TABLES.search(value):
+            if (
+                name.isupper()
+                and name[0] != "_"
+                and isinstance(value, str)
+                and "COPY" not in value
+                and _TABLES.search(value)
+            ):
                 yield f"{module.__name__}.{name}", value
 
 
 STATEMENTS = dict(_statements())
 
 
-_ABSENT = "inputs outputs errors ports error_codes failed_nodes failed_items stopping reached"
-_COUNTS = (
-    "fences timeouts failures lost arrived taken open_steps waiting_steps priorities steps_executed steps_resolved"
-    " ai_tokens api_calls due_s"
-)
+_ROWS = ("keys", "claims", "kept", "changed", "added", "stored", "executions")
 
 
 def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
-        **{name: [None] for name in _ABSENT.split()},
-        **{name: [1] for name in _COUNTS.split()},
         **dict.fromkeys(["opened", "waiting", "total_steps", "roots", "ahead_s"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "longest_s"], 5.0),
         **dict.fromkeys(["id", "workflow_id", "version_id", "user_id", "trigger_id"], execution_id),
-        "ids": [execution_id],
-        "all": [execution_id],
+        **{name: [execution_id] for name in ("ids", "completing", "starting")},
+        **dict.fromkeys(_ROWS, "[]"),
         "nodes": ["a"],
         "items": [""],
+        "fences": [1],
         "pools": ["default"],
-        "states": ["ready"],
-        "resumed": [False],
+        "priorities": [1],
+        "reached": [None],
         "empty": [True],
         "worker": "w",
         "state": "failed",
@@ -75,19 +78,25 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def wide_connection(session_postgres: Any, template_database: str) -> Iterator[psycopg.Connection[Any]]:
+def wide_url(session_postgres: Any, template_database: str) -> Iterator[str]:
     """A database with a hundred weeks, those of now in their midst."""
     name = "test_hundred_weeks"
-    with psycopg.connect(session_postgres.url_of("postgres", admin=True), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} OWNER flowversal")
-    with connect(session_postgres.url_of(name), application_name="test", autocommit=True) as connection:
+    create_database(session_postgres, name, template_database)
+    url = session_postgres.url_of(name)
+    with connect(url, application_name="test", autocommit=True) as connection:
         first = monday(datetime.now(UTC)) - timedelta(weeks=WEEKS // 2)
         with connection.transaction():
             for week in range(WEEKS):
                 ensure_week(connection, first + timedelta(weeks=week))
+    yield url
+    drop_database(session_postgres, name)
+
+
+@pytest.fixture
+def wide_connection(wide_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to it."""
+    with connect(wide_url, application_name="test", autocommit=True) as connection:
         yield connection
-    with psycopg.connect(session_postgres.url_of("postgres", admin=True), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _partitions(plan: Any) -> set[str]:
@@ -106,7 +115,8 @@ def test_statement_opens_at_most_three_partitions_of_a_table(
 ) -> None:
     row = wide_connection.execute("SELECT uuid7()").fetchone()
     assert row is not None
-    statement, execution_id = STATEMENTS[name], row[0]
+    execution_id = row[0]
+    statement = hot.on_week(STATEMENTS[name], week_of(execution_id))
     horizon = live_horizon(wide_connection) if "%(limit)s" in statement else Horizon(execution_id, execution_id)
     values: Any = _values(execution_id, horizon)
     if "%s" in statement:
@@ -119,10 +129,51 @@ def test_statement_opens_at_most_three_partitions_of_a_table(
         assert len([each for each in opened if each.rpartition("_p")[0] == table]) <= MOST, plan[0]
 
 
+KEYED = ("LOCK_EXECUTIONS", "LOCK_STEPS", "CLAIM", "COMPLETE", "READ_VALUES", "CANCEL_OPEN")
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_kept_plans_look_rows_up_by_their_whole_key(wide_url: str, name: str) -> None:
+    """Planned once, on partitions as empty as on a Monday morning, and still right when they are full."""
+    with connect(wide_url, application_name="test", autocommit=True, plans=Plans.KEPT) as connection:
+        row = connection.execute("SELECT uuid7()").fetchone()
+        assert row is not None
+        statement = hot.on_week(getattr(hot, name), week_of(row[0]))
+        values = _values(row[0], Horizon(row[0], row[0]))
+        connection.execute(statement, values)
+        prepared = connection.execute(
+            "SELECT name, parameter_types FROM pg_prepared_statements WHERE statement LIKE '%\\_p2%'"
+        )
+        found, types = prepared.fetchall()[0]
+        arguments = sql.SQL(", ").join([sql.Literal(None)] * len(types))
+        explain = sql.SQL("EXPLAIN (FORMAT JSON) EXECUTE {} ({})").format(sql.Identifier(found), arguments)
+        plan = connection.execute(explain).fetchone()
+    assert plan is not None
+    scans = list(_scans(plan[0]))
+    assert scans, plan
+    for table, condition in scans:
+        assert "id = " in condition
+        assert table.startswith("executions") or "node = " in condition or name == "CANCEL_OPEN", condition
+
+
+def _scans(plan: Any) -> Iterator[tuple[str, str]]:
+    """Every scan of a partition: what is read, and the condition on its index (none where all of it is read)."""
+    if isinstance(plan, list):
+        for each in plan:
+            yield from _scans(each)
+    elif isinstance(plan, dict):
+        scanned = plan.get("Index Name") or plan.get("Relation Name", "")
+        if (
+            plan.get("Node Type") in ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Index Scan")
+            and "_p2" in scanned
+        ):
+            yield scanned, plan.get("Index Cond", "")
+        for value in plan.values():
+            yield from _scans(value)
+
+
 def test_the_statements_were_found() -> None:
-    assert {"shared.db.hot.CLAIM_STEPS", "shared.engine.sweep.REPUBLISH", "shared.engine.wake.SLEEPERS"} <= set(
-        STATEMENTS
-    )
+    assert {"shared.db.hot.CLAIM", "shared.engine.sweep.REPUBLISH", "shared.engine.wake.SLEEPERS"} <= set(STATEMENTS)
 
 
 def test_live_horizon_reaches_back_to_the_oldest_live_execution(wide_connection: psycopg.Connection[Any]) -> None:

@@ -9,9 +9,9 @@ import psycopg
 
 from shared.broker import StepRef
 from shared.db.pool import connect
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind, Outcome
 from shared.engine.batch import Batch, Options, run_batch
-from shared.engine.requests import Claim, Claimed, Completed, Outcome
+from shared.engine.requests import Claim, Claimed, Completed
 from shared.engine.start import Started, start_execution
 
 Row = dict[str, Any]

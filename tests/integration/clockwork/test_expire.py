@@ -1,7 +1,7 @@
 """Lost workers: what they ran is taken back, three times at most."""
 
 from shared.db.pool import connect
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind
 from shared.engine.cancel import cancel_execution
 from shared.engine.expire import expire_leases, expire_worker, lost_steps
 from shared.engine.isolate import apply_isolated

@@ -16,7 +16,7 @@ from services.standalone.servers.postgres import Postgres
 from services.worker.clockwork import Clockwork, loop_types
 from shared.broker import queue_depths, queue_name
 from shared.db.pool import connect
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind
 from shared.settings import Settings
 from tests.integration.clockwork.scene import Scene
 

@@ -10,7 +10,7 @@ import psycopg
 from shared.db.pool import connect
 from shared.db.stats import fold
 from shared.domain.histogram import BOUNDS, bucket_of
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind
 from shared.engine.cancel import cancel_execution
 from shared.queries.stats import counted, overview, recount, user_stats, workflow_stats
 from tests.integration.clockwork.scene import Scene

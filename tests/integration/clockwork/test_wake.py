@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind
 from shared.engine.cancel import cancel_execution
 from shared.engine.wake import sleepers, wake_due
 from tests.integration.clockwork.scene import Scene

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from shared.db.pool import connect
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind, Outcome
 from shared.engine.batch import Batch, Options, run_batch
-from shared.engine.requests import Claim, Claimed, Outcome
+from shared.engine.requests import Claim, Claimed
 from tests.integration.clockwork.scene import Scene
 
 CREATE_VERSION = """

@@ -1,10 +1,15 @@
 """The protocol on a real Postgres: claims, fences, joins in one batch and in two, failures, exact statistics."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
-from shared.domain.planner import Kind
+from shared.db.partitions import ensure_week, monday
+from shared.domain.outcome import Kind, Outcome
 from shared.engine.batch import Batch, Options, run_batch
-from shared.engine.requests import Claim, Claimed, NotClaimed, Outcome
+from shared.engine.complete import apply
+from shared.engine.requests import Claim, Claimed, NotClaimed
 from shared.queries.stats import recount
 from tests.factories import diamond
 from tests.integration.engine.conftest import EngineScene
@@ -126,3 +131,30 @@ def test_statistics_equal_a_recount(scene: EngineScene) -> None:
     )
     assert deltas == {"success": 2, "failed": 1}
     assert recount(scene.connection)
+
+
+def test_a_week_without_partitions_has_nothing_to_claim_or_to_end(scene: EngineScene) -> None:
+    gone = UUID(int=5 << 80), "a", ""
+    batch = run_batch(scene.connection, Batch([Claim(gone, 1)], [Outcome(gone, Kind.DONE, 1)], Options()))
+    assert batch.claimed == [NotClaimed(gone, finished=False)]
+    assert [done.accepted for done in batch.completed] == [False]
+
+
+def test_outcomes_of_two_weeks_are_applied_one_week_after_the_other(scene: EngineScene) -> None:
+    old = monday(datetime.now(UTC)) - timedelta(weeks=30)
+    with scene.connection.transaction():
+        ensure_week(scene.connection, old)
+    claimed = [scene.claim(scene.start().ready[0])]
+    ref = scene.start().ready[0]
+    at = UUID(bytes=uuid_floor(old) + ref.execution_id.bytes[6:])
+    for table, column in (("executions", "id"), ("steps", "execution_id"), ("execution_data", "execution_id")):
+        scene.connection.execute(f"UPDATE {table} SET {column} = %s WHERE {column} = %s", (at, ref.execution_id))
+    claimed.append(scene.claim(ref._replace(execution_id=at)))
+    applied = apply(scene.connection, [scene.done(each, output="1") for each in claimed])
+    assert (applied.accepted, len(applied.ready)) == (2, 2)
+    assert applied.touched == {each.key[0] for each in claimed}
+
+
+def uuid_floor(at: datetime) -> bytes:
+    """The first bytes of every execution id of a moment."""
+    return int(at.timestamp() * 1000).to_bytes(6, "big")

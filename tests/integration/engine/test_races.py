@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from shared.domain.planner import Kind
+from shared.domain.outcome import Kind
 from shared.engine.batch import Batch, Options, run_batch
 from shared.engine.cancel import CancelResult, cancel_execution
 from shared.engine.requests import Claim, Claimed, NotClaimed

@@ -1,6 +1,7 @@
 """Properties of compiled graphs, against the planner that uses them and against slow but plain definitions."""
 
 from random import Random
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from shared.domain.compiler import compile_definition
 from shared.domain.graph import Graph
+from shared.domain.outcome import Kind, Outcome
 from shared.domain.plan import Plan
-from shared.domain.planner import ExecutionRow, Kind, StepOutcome, StepRow, Turn
+from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.states import ExecutionState, StepState
 from shared.nodes.catalogue import node_types
 from tests.factories import random_dag
@@ -69,7 +71,7 @@ def end_step(
     named = {(join, "") for join in node.joins_after}
     turn = Turn(plan, execution, {found: row for found, row in rows.items() if found == key or found in named})
     port = random.choice(["true", "false"]) if node.type == "branch" else None
-    turn.apply([StepOutcome(key, Kind.DONE, port=port)])
+    turn.apply([Outcome((UUID(int=1), *key), Kind.DONE, port=port)])
     turn.settle()
     for found, row in turn.inserted.items():
         assert found not in rows

@@ -2,17 +2,20 @@
 
 import copy
 from random import Random
+from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.compiler import compile_definition
+from shared.domain.outcome import Kind, Outcome
 from shared.domain.plan import Plan
-from shared.domain.planner import ExecutionRow, Kind, StepOutcome, StepRow, Turn
+from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.states import OPEN_STEP, ExecutionState, StepState
 from shared.nodes.catalogue import node_types
 from tests.factories import branch_join, chain, random_dag
 
+RUN = UUID(int=1)
 Rows = dict[tuple[str, str], StepRow]
 
 
@@ -30,9 +33,9 @@ class World:
             self.rows[key].state = StepState.RUNNING
         return ready
 
-    def turn(self, outcomes: list[StepOutcome]) -> None:
+    def turn(self, outcomes: list[Outcome]) -> None:
         """One batch, as the engine does it: the rows it needs, the planner, the rows back."""
-        keys = {outcome.key for outcome in outcomes}
+        keys = {outcome.key[1:] for outcome in outcomes}
         for node, item in list(keys):
             keys.update((join, item) for join in self.plan.nodes[node].joins_after)
         rows = {key: copy.copy(self.rows[key]) for key in keys if key in self.rows}
@@ -55,11 +58,11 @@ class World:
         return {node: row.state.value for (node, _), row in sorted(self.rows.items())}
 
 
-def outcome_of(plan: Plan, key: tuple[str, str], choices: int) -> StepOutcome:
+def outcome_of(plan: Plan, key: tuple[str, str], choices: int) -> Outcome:
     """A step's outcome depends on the step alone, never on the order."""
     ports = sorted({edge.port for edge in plan.nodes[key[0]].edges if edge.port})
     port = ports[Random(f"{choices}{key[0]}").randrange(len(ports))] if ports else None
-    return StepOutcome(key, Kind.DONE, port=port)
+    return Outcome((RUN, *key), Kind.DONE, port=port)
 
 
 def run(plan: Plan, choices: int, order: Random, group: int) -> World:
@@ -94,7 +97,7 @@ def test_a_chain_runs_in_order() -> None:
     while world.execution.state is ExecutionState.RUNNING:
         ready = world.claim_ready()
         seen += [node for node, _ in ready]
-        world.turn([StepOutcome(key, Kind.DONE) for key in ready])
+        world.turn([Outcome((RUN, *key), Kind.DONE) for key in ready])
     assert seen == list(world.plan.nodes)
 
 
@@ -122,11 +125,11 @@ def test_a_failure_stops_what_has_not_begun_and_waits_for_what_runs() -> None:
     world = World(plan)
     world.claim_ready()
     world.rows["b", ""].state = StepState.READY
-    world.turn([StepOutcome(("a", ""), Kind.FAILED, error_code="BOOM")])
+    world.turn([Outcome((RUN, "a", ""), Kind.FAILED, error_code="BOOM")])
     assert world.states() == {"a": "failed", "b": "canceled", "c1": "running"}
     assert world.execution.state is ExecutionState.RUNNING
     assert world.execution.stopping == "fail"
-    world.turn([StepOutcome(("c1", ""), Kind.DONE)])
+    world.turn([Outcome((RUN, "c1", ""), Kind.DONE)])
     assert world.execution.state is ExecutionState.FAILED
     assert world.execution.failed_node == "a"
     assert "d" not in world.states()
@@ -135,9 +138,9 @@ def test_a_failure_stops_what_has_not_begun_and_waits_for_what_runs() -> None:
 def test_waiting_is_a_state_and_a_timer_ends_it() -> None:
     world = World(compile_definition(chain(1), node_types()))
     (key,) = world.claim_ready()
-    world.turn([StepOutcome(key, Kind.WAIT, due_s=60.0)])
+    world.turn([Outcome((RUN, *key), Kind.WAIT, due_s=60.0)])
     assert world.execution.state is ExecutionState.WAITING
-    world.turn([StepOutcome(key, Kind.DUE)])
+    world.turn([Outcome((RUN, *key), Kind.DUE)])
     assert world.execution.state is ExecutionState.RUNNING
     assert world.claim_ready() == [key]
 
@@ -146,8 +149,8 @@ def test_a_lost_worker_is_forgiven_twice() -> None:
     world = World(compile_definition(chain(1), node_types()))
     (key,) = world.claim_ready()
     for _ in range(2):
-        world.turn([StepOutcome(key, Kind.LOST)])
+        world.turn([Outcome((RUN, *key), Kind.LOST)])
         assert world.claim_ready() == [key]
-    world.turn([StepOutcome(key, Kind.LOST, error_code="WORKER_LOST")])
+    world.turn([Outcome((RUN, *key), Kind.LOST, error_code="WORKER_LOST")])
     assert world.execution.state is ExecutionState.FAILED
     assert world.rows[key].error_code == "WORKER_LOST"

@@ -1,0 +1,44 @@
+"""What an attempt of a step led to: the value that goes from a worker, or from clockwork, through the planner into rows."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+Key = tuple[UUID, str, str]
+"""(execution, node, item): the key of a step."""
+
+
+class Kind(StrEnum):
+    """What an outcome says."""
+
+    DONE = "done"
+    FAILED = "failed"
+    WAIT = "wait"
+    STOPPED = "stopped"
+    LOST = "lost"
+    DUE = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. Texts are JSON, checked before. `lost` and `due` come from clockwork, without a fence.
+
+    `due_s` is a wait in seconds from now; `jitter` in [0, 1) is drawn by the caller.
+    """
+
+    key: Key
+    kind: Kind
+    fence: int | None = None
+    port: str | None = None
+    input: str | None = None
+    output: str | None = None
+    error: str | None = None
+    error_code: str | None = None
+    retryable: bool = False
+    retry_after_s: float | None = None
+    due_s: float | None = None
+    jitter: float = 0.0
+    ai_tokens: int = 0
+    api_calls: int = 0
+    joins: tuple[str, ...] = ()
+    """The joins that this step may touch (`PlanNode.joins_after`); their rows are locked with it."""
