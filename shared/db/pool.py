@@ -19,7 +19,7 @@ class Plans(StrEnum):
         "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
         " -c enable_material=off -c jit=off"
     )
-    """Once, at the first call. For statements that look rows up by their key, whatever the statistics of a young
+    """Once, when it is prepared (`shared.db.wire` does it, psycopg does not). For statements that look rows up by their key, whatever the statistics of a young
     partition say: only nested loops over indexes are left to choose from."""
 
 
@@ -44,5 +44,5 @@ def connect(
         tcp_user_timeout=10_000,
     )
     if plans is Plans.KEPT:
-        connection.prepare_threshold = 0
+        connection.prepare_threshold = None
     return connection

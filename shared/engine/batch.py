@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from shared.broker import StepRef
 from shared.db import hot
 from shared.db.partitions import week_of
+from shared.db.wire import Answer, Wire, wire_of
 from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.plan import Plan
 from shared.domain.planner import ExecutionRow, StepRow, Turn
@@ -25,9 +26,8 @@ from shared.engine.plans import plan_of
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 
 Request = TypeVar("Request")
-Cursor = psycopg.Cursor[Any]
-Run = Callable[[str, dict[str, Any]], Cursor]
-"""Sends a statement of the hot path on the week's partitions."""
+Run = Callable[[str, dict[str, Any]], Answer]
+"""Adds a statement of the hot path, on the week's partitions, to the next round trip."""
 
 _FENCED = frozenset({Kind.DONE, Kind.FAILED, Kind.WAIT, Kind.STOPPED})
 
@@ -91,10 +91,11 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     On an autocommit connection BEGIN and COMMIT travel with the two round trips. On any other connection the batch
     joins the caller's transaction, which the caller commits. A week without partitions has nothing to claim or to end.
     """
-    own = connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE
-    rows = _Rows(connection, batch.week)
+    begin = connection.info.transaction_status is TransactionStatus.IDLE
+    own = begin and connection.autocommit
+    rows = _Rows(wire_of(connection), batch.week)
     try:
-        executions, steps = _lock(rows, batch, begin=own)
+        executions, steps = _lock(rows, batch, begin=begin)
         turns = _Turns(connection, executions, steps)
         accepted = [_accept(outcome, steps, turns) for outcome in batch.outcomes]
         claims = [_grant(claim, executions, steps, turns) for claim in batch.claims]
@@ -114,12 +115,12 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
 class _Rows:
     """The hot tables of one week over a connection."""
 
-    connection: psycopg.Connection[Any]
+    wire: Wire
     week: datetime
 
-    def run(self, statement: str, parameters: dict[str, Any]) -> Cursor:
-        """Send a statement of `hot`."""
-        return self.connection.execute(hot.on_week(statement, self.week), parameters)
+    def run(self, statement: str, parameters: dict[str, Any]) -> Answer:
+        """Add a statement of `hot` to the next round trip."""
+        return self.wire.send(hot.on_week(statement, self.week), parameters)
 
 
 def _nothing_there(batch: Batch) -> Batch:
@@ -130,45 +131,46 @@ def _nothing_there(batch: Batch) -> Batch:
 
 
 def _write(
-    rows: "_Rows",
+    rows: _Rows,
     batch: Batch,
     turns: "_Turns",
     accepted: Sequence[Outcome | None],
     claims: Sequence[writes.Grant | NotClaimed],
     *,
     commit: bool,
-) -> Cursor | None:
+) -> Answer | None:
     """Second round trip: everything that changed, and the commit; one more where siblings must be stopped."""
-    stopping = sorted(id for id, turn in turns.made.items() if turn.stop_siblings)
-    republish_s = batch.options.republish_s
-    run = rows.run
-    with rows.connection.pipeline():
-        values = writes.write_claims(run, claims, batch.options.worker, batch.options.lease_s)
-        if turns.made:
-            changes = writes.step_rows(turns.made, accepted)
-            if stopping:
-                run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
-                _stop_siblings(run, turns, stopping)
-                changes = {}
-            for turn in turns.made.values():
-                turn.settle()
-            changes |= writes.execution_rows(turns.made)
+    run, republish_s = rows.run, batch.options.republish_s
+    values = writes.write_claims(run, claims, batch.options.worker, batch.options.lease_s)
+    if turns.made:
+        changes = writes.step_rows(turns.made, accepted)
+        stopping = [id for id, turn in turns.made.items() if turn.stop_siblings]
+        if stopping:
             run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
-        if commit:
-            rows.connection.execute("COMMIT")
+            changes = {}
+            _stop_siblings(rows, turns, stopping)
+        for turn in turns.made.values():
+            turn.settle()
+        changes |= writes.execution_rows(turns.made)
+        run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
+    if commit:
+        rows.wire.send("COMMIT")
+    rows.wire.round_trip()
     return values
 
 
-def _stop_siblings(run: Run, turns: "_Turns", stopping: list[UUID]) -> None:
+def _stop_siblings(rows: _Rows, turns: "_Turns", stopping: Sequence[UUID]) -> None:
     """Cancel what has not begun in executions that a failed step stops, and tell the workers what to end."""
     ids = {"ids": writes.uuid_array(stopping)}
-    for execution_id, opened, waiting in run(hot.CANCEL_OPEN, ids).fetchall():
+    canceled = rows.run(hot.CANCEL_OPEN, ids)
+    rows.run(hot.NOTIFY_STOP, ids)
+    rows.wire.round_trip()
+    for execution_id, opened, waiting in canceled.rows:
         turns.made[execution_id].execution.open_steps -= opened
         turns.made[execution_id].execution.waiting_steps -= waiting
-    run(hot.NOTIFY_STOP, ids)
 
 
-def _lock(rows: "_Rows", batch: Batch, *, begin: bool) -> tuple[dict[UUID, "Execution"], dict[Key, LockedStep]]:
+def _lock(rows: _Rows, batch: Batch, *, begin: bool) -> tuple[dict[UUID, "Execution"], dict[Key, LockedStep]]:
     """First round trip: every lock of the batch, in order, and the rows under them."""
     keys = {claim.key for claim in batch.claims}
     completing = {outcome.key[0] for outcome in batch.outcomes}
@@ -177,18 +179,18 @@ def _lock(rows: "_Rows", batch: Batch, *, begin: bool) -> tuple[dict[UUID, "Exec
         keys.add(outcome.key)
         keys.update((outcome.key[0], join, outcome.key[2]) for join in outcome.joins)
     ids = {"ids": writes.uuid_array(every), "completing": writes.uuid_array(completing)}
-    with rows.connection.pipeline():
-        if begin:
-            rows.connection.execute("BEGIN")
-        locked = rows.run(hot.LOCK_EXECUTIONS, ids)
-        found = rows.run(hot.LOCK_STEPS, {"keys": writes.json_rows(writes.key_rows(keys))})
+    if begin:
+        rows.wire.send("BEGIN")
+    locked = rows.run(hot.LOCK_EXECUTIONS, ids)
+    found = rows.run(hot.LOCK_STEPS, {"keys": writes.json_rows(writes.key_rows(keys))})
+    rows.wire.round_trip()
     executions: dict[UUID, Execution] = {}
     steps: dict[Key, LockedStep] = {}
-    for row in found:
+    for row in found.rows:
         steps[row[0], row[1], row[2]] = _locked_step(row)
         if row[0] not in executions:
             executions[row[0]] = Execution.seen(row)
-    for row in locked:
+    for row in locked.rows:
         executions[row[0]] = Execution.under_lock(row)
     return executions, steps
 

@@ -8,13 +8,14 @@ from uuid import UUID
 import orjson
 
 from shared.db import hot
+from shared.db.wire import Answer
 from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.plan import Plan, PlanNode
 from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.engine.requests import Claim, Claimed, NotClaimed
 
 if TYPE_CHECKING:
-    from shared.engine.batch import Cursor, Run
+    from shared.engine.batch import Run
 
 LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is gone.","retryable":true}'
 Row = dict[str, Any]
@@ -52,8 +53,8 @@ def uuid_array(ids: Iterable[UUID]) -> str:
 # -- claims ---------------------------------------------------------------------------------------------------------
 
 
-def write_claims(run: "Run", claims: Sequence[Grant | NotClaimed], worker: str, lease_s: float) -> "Cursor | None":
-    """Write the granted claims; the cursor will hold the values that their parameters read (None: nothing to read)."""
+def write_claims(run: "Run", claims: Sequence[Grant | NotClaimed], worker: str, lease_s: float) -> Answer | None:
+    """Write the granted claims; the answer will hold the values that their parameters read (None: nothing to read)."""
     granted = [claim for claim in claims if isinstance(claim, Grant)]
     fresh = [grant for grant in granted if not grant.mine]
     if fresh:
@@ -72,10 +73,10 @@ def _reads(node: PlanNode) -> list[str]:
     return [*node.reads, ""] if "input" in node.params.names else [*node.reads]
 
 
-def claimed(cursor: "Cursor | None", claims: Sequence[Grant | NotClaimed]) -> list[Claimed | NotClaimed]:
+def claimed(answer: Answer | None, claims: Sequence[Grant | NotClaimed]) -> list[Claimed | NotClaimed]:
     """The answers to the claims, in their order."""
     values: dict[UUID, dict[str, str]] = {}
-    for execution_id, node, text in cursor or ():
+    for execution_id, node, text in answer.rows if answer else ():
         values.setdefault(execution_id, {})[node] = text
     return [claim if isinstance(claim, NotClaimed) else _claimed(claim, values) for claim in claims]
 

@@ -19,6 +19,7 @@ from shared.db import hot
 from shared.db.horizon import Horizon, live_horizon
 from shared.db.partitions import PARTITIONED, ensure_partitions, ensure_week, monday, partition_name, week_of
 from shared.db.pool import Plans, connect
+from shared.db.wire import wire_of
 from tests.servers.postgres import create_database, drop_database
 
 WEEKS = 100
@@ -59,7 +60,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         **dict.fromkeys(["opened", "waiting", "total_steps", "roots", "ahead_s"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "longest_s"], 5.0),
         **dict.fromkeys(["id", "workflow_id", "version_id", "user_id", "trigger_id"], execution_id),
-        **{name: [execution_id] for name in ("ids", "completing", "starting")},
+        **dict.fromkeys(["ids", "completing", "starting"], f"{{{execution_id}}}"),
         **dict.fromkeys(_ROWS, "[]"),
         "nodes": ["a"],
         "items": [""],
@@ -140,7 +141,9 @@ def test_kept_plans_look_rows_up_by_their_whole_key(wide_url: str, name: str) ->
         assert row is not None
         statement = hot.on_week(getattr(hot, name), week_of(row[0]))
         values = _values(row[0], Horizon(row[0], row[0]))
-        connection.execute(statement, values)
+        wire = wire_of(connection)
+        wire.send(statement, values)
+        wire.round_trip()
         prepared = connection.execute(
             "SELECT name, parameter_types FROM pg_prepared_statements WHERE statement LIKE '%\\_p2%'"
         )
