@@ -13,13 +13,13 @@ import redis
 from shared.log import get_logger
 
 CHANNEL = "flowversal:hints"
-FLUSH_S = 0.02
+FLUSH_S = 0.05
 _RECONNECT_S = 1.0
 _log = get_logger(__name__)
 
 
 class HintWriter:
-    """Gathers touched executions and publishes them every 20 ms. Never blocks, never raises."""
+    """Gathers touched executions and publishes them every 50 ms. Never blocks, never raises."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=1)

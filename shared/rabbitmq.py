@@ -35,10 +35,15 @@ class SafeConsumer(_RabbitmqConsumer):
         except StopIteration:
             raise ConnectionClosed(Exception("the server canceled the consumer")) from None
         if message is not None:
-            message.consumer = self
+            message.consumer, message.held = self, False
         return message
 
     def ack(self, message: Any) -> None:
+        """What Dramatiq calls when the actor has returned: a message that is held is settled later."""
+        if not getattr(message, "held", False):
+            self.settle(message)
+
+    def settle(self, message: Any) -> None:
         """Acknowledge soon; a second time, or after a reconnect, does nothing."""
         if getattr(message, "consumer", None) is not self:
             return

@@ -106,13 +106,17 @@ def evaluate(claimed: Claimed) -> Any:
     if not template.has_expressions:
         return template.source
     values = {node: from_json(text) for node, text in claimed.values.items()}
-    scope = {
+    scope: dict[str, Any] = {
         "input": values.get(""),
         "steps": {node: {"output": values.get(node)} for node in claimed.node.reads},
-        "execution": {"id": ids.encode(ids.EXECUTION, claimed.key[0])},
-        "workflow": {"id": ids.encode(ids.WORKFLOW, claimed.workflow_id)},
         "now": datetime.now(UTC),
     }
+    for name, prefix, id in (
+        ("execution", ids.EXECUTION, claimed.key[0]),
+        ("workflow", ids.WORKFLOW, claimed.workflow_id),
+    ):
+        if name in template.names:
+            scope[name] = {"id": ids.encode(prefix, id)}
     return template.evaluate(scope)
 
 

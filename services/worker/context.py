@@ -23,13 +23,9 @@ class StepContext:
     def __init__(
         self, claimed: Claimed, logs: LogWriter, http: httpx2.AsyncClient, threads: ThreadPoolExecutor
     ) -> None:
-        execution_id, node, item = claimed.key
-        self.execution_id = ids.encode(ids.EXECUTION, execution_id)
-        self.workflow_id = ids.encode(ids.WORKFLOW, claimed.workflow_id)
-        self.node_id = node
+        self.node_id = claimed.node.id
         self.node_name = claimed.node.name
         self.attempt = claimed.attempt
-        self.idempotency_key = f"{self.execution_id}:{node}:{item}"
         self.resumed = claimed.resumed
         self.http = http
         self.tokens = 0
@@ -37,6 +33,21 @@ class StepContext:
         self._claimed = claimed
         self._logs = logs
         self._threads = threads
+
+    @cached_property
+    def execution_id(self) -> str:
+        """`exec-…`"""
+        return ids.encode(ids.EXECUTION, self._claimed.key[0])
+
+    @cached_property
+    def workflow_id(self) -> str:
+        """`wf-…`"""
+        return ids.encode(ids.WORKFLOW, self._claimed.workflow_id)
+
+    @cached_property
+    def idempotency_key(self) -> str:
+        """`execution:node:item`"""
+        return f"{self.execution_id}:{self._claimed.key[1]}:{self._claimed.key[2]}"
 
     @cached_property
     def random(self) -> Random:

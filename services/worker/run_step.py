@@ -1,21 +1,21 @@
-"""One message, one step: claim, run, complete, publish what follows. Dramatiq acknowledges when this returns."""
+"""One message, one step: claim, run, complete, publish what follows, acknowledge."""
 
 import secrets
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import httpx2
+import orjson
 import psycopg
 
 from services.worker.attempt import Runner, failed
 from services.worker.context import StepContext
 from services.worker.logs import LogWriter
-from services.worker.running import Registry, Running, acknowledger
+from services.worker.running import Registry, Running, hold
 from shared import metrics
-from shared.broker import StepRef
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Outcome
 from shared.engine.committer import Committer
@@ -25,6 +25,8 @@ from shared.log import get_logger
 from shared.publisher import Publisher
 
 PUBLISH_WAIT_S = 5.0
+# What the committer says of an outcome that no database could take.
+UNSTORABLE = (psycopg.DataError, psycopg.ProgrammingError, orjson.JSONEncodeError)
 _log = get_logger(__name__)
 
 
@@ -58,24 +60,26 @@ class StepRunner:
         self._current.message = message
 
     def __call__(self, execution_id: str, node: str, item: str) -> None:
-        """Do everything that a message asks for. Raises only when Postgres is away for good."""
+        """Do what a message asks for. Raises only when Postgres is away for good.
+
+        The thread is free again as soon as the node has run: where the broker can wait (RabbitMQ), the outcome is
+        committed, its successors published and the message acknowledged by whoever comes to it.
+        """
         key = (UUID(hex=execution_id), node, item)
         message = getattr(self._current, "message", None)
         answer = self._committer.claim(Claim(key, secrets.randbits(62))).result()
         if isinstance(answer, NotClaimed):
             self._not_claimed(answer, message)
             return
-        running = Running(key, answer.fence, acknowledge=acknowledger(message))
+        acknowledge = hold(message)
+        running = Running(key, answer.fence, acknowledge=acknowledge)
         self._registry.add(running)
-        try:
-            outcome = self._run(answer, running)
-            completed = self._complete(answer, outcome)
-        finally:
-            self._registry.remove(running)
-        if completed.accepted:
-            self._publish(completed.ready)
+        ended: Future[None] = Future()
+        self._complete(answer, running, self._run(answer, running), ended)
+        if acknowledge is None:
+            ended.result()
         else:
-            metrics.STALE_OUTCOMES.inc()
+            ended.add_done_callback(lambda _: acknowledge())
 
     def _run(self, claimed: Claimed, running: Running) -> Outcome:
         ctx = StepContext(claimed, self._logs, self._http, self._threads)
@@ -85,24 +89,36 @@ class StepRunner:
         metrics.STEP_DURATION.labels(claimed.node.type).observe(time.perf_counter() - started)
         return outcome
 
-    def _complete(self, claimed: Claimed, outcome: Outcome) -> Completed:
-        """Commit the outcome; one that Postgres cannot store fails the step instead."""
-        try:
-            return self._committer.complete(outcome).result()
-        except (psycopg.DataError, psycopg.ProgrammingError) as error:
-            _log.exception("an outcome could not be stored", node=claimed.node.id)
+    def _complete(self, claimed: Claimed, running: Running, outcome: Outcome, ended: "Future[None]") -> None:
+        """Hand in the outcome; `ended` is done when its successors are with the broker."""
+        asked = self._committer.complete(outcome)
+        asked.add_done_callback(lambda completed: self._completed(claimed, running, completed, ended))
+
+    def _completed(self, claimed: Claimed, running: Running, asked: "Future[Completed]", ended: "Future[None]") -> None:
+        """In the committer's thread: publish what follows. An outcome that Postgres refuses fails its step instead."""
+        error = asked.exception()
+        if isinstance(error, UNSTORABLE) and running.refused is None:
+            running.refused = error
+            _log.error("an outcome could not be stored", node=claimed.node.id, exc_info=error)
             text = f"Postgres refused the step's output: {str(error).splitlines()[0]}"
-            return self._committer.complete(failed(claimed, NodeError("INVALID_OUTPUT", text))).result()
+            self._complete(claimed, running, failed(claimed, NodeError("INVALID_OUTPUT", text)), ended)
+            return
+        self._registry.remove(running)
+        if error is not None:
+            # The lease runs out and gives the step to another worker.
+            _log.error("an outcome was not written", node=claimed.node.id, exc_info=error)
+            ended.set_result(None)
+            return
+        completed = asked.result()
+        if not completed.accepted:
+            metrics.STALE_OUTCOMES.inc()
+        self._publisher.publish(completed.ready).add_done_callback(lambda _: ended.set_result(None))
 
     def _not_claimed(self, answer: NotClaimed, message: Any) -> None:
         """A message came twice. If its step is over, a crash may have lost the messages of what follows: send them."""
         metrics.DUPLICATE_CLAIMS.inc()
         if answer.finished and getattr(message, "redelivered", False):
-            self._publish(ready_successors(self._database_url, answer.key))
-
-    def _publish(self, refs: tuple[StepRef, ...]) -> None:
-        """Wait for the broker's word, so that the own message is acknowledged only after its successors are safe."""
-        if refs:
+            refs = ready_successors(self._database_url, answer.key)
             try:
                 self._publisher.publish(refs).result(timeout=PUBLISH_WAIT_S)
             except TimeoutError:

@@ -22,6 +22,8 @@ class Running:
     stop: Callable[[], object] | None = None
     acknowledge: Callable[[], object] | None = None
     stopped: bool = False
+    refused: BaseException | None = None
+    """Why its outcome could not be stored."""
     started: float = field(default_factory=time.monotonic)
 
 
@@ -77,7 +79,13 @@ class Registry:
             return list(self._running.values())
 
 
-def acknowledger(message: Any) -> Callable[[], object] | None:
-    """How to acknowledge a Dramatiq message early; None where the broker has no acknowledgement by message."""
+def hold(message: Any) -> Callable[[], object] | None:
+    """Keep Dramatiq from acknowledging a message when its actor returns; what acknowledges it instead, once.
+
+    None where the broker cannot: Redis's acknowledgement is Dramatiq's alone.
+    """
     consumer = getattr(message, "consumer", None)
-    return None if consumer is None else lambda: consumer.ack(message)
+    if consumer is None:
+        return None
+    message.held = True
+    return lambda: consumer.settle(message)

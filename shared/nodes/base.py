@@ -54,17 +54,24 @@ class Wait:
 class Context(Protocol):
     """What a running step may know and do."""
 
-    execution_id: str
-    """`exec-…`"""
-    workflow_id: str
     node_id: str
     node_name: str
     attempt: int
     """1 for the first attempt."""
-    idempotency_key: str
-    """Stable over all attempts of this step: `execution:node:item`. Pass it on to other systems."""
     resumed: bool
     """True when this run follows a `Wait`."""
+
+    @property
+    def execution_id(self) -> str:
+        """`exec-…`"""
+
+    @property
+    def workflow_id(self) -> str:
+        """`wf-…`"""
+
+    @property
+    def idempotency_key(self) -> str:
+        """Stable over all attempts of this step: `execution:node:item`. Pass it on to other systems."""
 
     @property
     def random(self) -> Random:
