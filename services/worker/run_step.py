@@ -115,9 +115,9 @@ class StepRunner:
         self._publisher.publish(completed.ready).add_done_callback(lambda _: ended.set_result(None))
 
     def _not_claimed(self, answer: NotClaimed, message: Any) -> None:
-        """A message came twice. If its step is over, a crash may have lost the messages of what follows: send them."""
+        """A message came twice. If a crash lost the messages of what follows its step: send them."""
         metrics.DUPLICATE_CLAIMS.inc()
-        if answer.finished and getattr(message, "redelivered", False):
+        if getattr(message, "redelivered", False):
             refs = ready_successors(self._database_url, answer.key)
             try:
                 self._publisher.publish(refs).result(timeout=PUBLISH_WAIT_S)

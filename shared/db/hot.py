@@ -4,10 +4,20 @@ A statement that names its partition is planned once and then kept: nothing is p
 many weeks there are. Rows travel as one JSON parameter, so a statement has one type signature whatever the values are.
 """
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
 
 from shared.db.partitions import PARTITIONED, partition_name
+from shared.db.wire import Answer, Wire
+from shared.domain.outcome import Key
+
+Row = dict[str, Any]
 
 _APPEND_STATS = """
 INSERT INTO stats_delta (workflow_id, user_id, trigger_type, state, completed_at, duration_ms, queue_wait_ms,
@@ -19,13 +29,11 @@ SELECT workflow_id, user_id, trigger_type, state, completed_at,
 """
 
 LOCK_EXECUTIONS = """
-SELECT id, workflow_id, version_id, state, stopping, open_steps, waiting_steps, steps_executed, steps_resolved,
-       ai_tokens, api_calls, failed_node, failed_item
-FROM {executions}
-WHERE id = ANY(%(ids)s::uuid[]) AND (id = ANY(%(completing)s::uuid[]) OR state = 'queued')
-ORDER BY id FOR NO KEY UPDATE
+SELECT id, version_id, state, stopping, open_steps, waiting_steps, steps_executed, steps_resolved, ai_tokens, api_calls,
+       failed_node, failed_item
+FROM {executions} WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
-"""Take the executions in id order: all of `completing`, and of `ids` those that a claim will start. First lock of a batch."""
+"""Take the executions in id order. The first lock of outcomes."""
 
 LOCK_STEPS = """
 SELECT s.* FROM (
@@ -33,34 +41,40 @@ SELECT s.* FROM (
   ORDER BY execution_id, node COLLATE "C", item COLLATE "C") k
 CROSS JOIN LATERAL (
   SELECT s.execution_id, s.node, s.item, s.state, s.fence, s.attempt, s.failures, s.lost, s.arrived, s.taken, s.resumed,
-         s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp(),
-         extract(epoch FROM clock_timestamp() - s.ready_at)::float8,
-         e.workflow_id, e.version_id, e.state, e.stopping
-  FROM {steps} s JOIN {executions} e ON e.id = s.execution_id
-  WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item FOR UPDATE OF s) s
+         s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp()
+  FROM {steps} s
+  WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item FOR UPDATE) s
 """
-"""Take the steps of the batch, and the joins they may touch, in key order (look-ups, one after the other); after the
-executions.
+"""Take the steps of outcomes, and the joins they may touch, in key order (look-ups, one after the other); after the
+executions."""
 
-The execution is read unlocked, for claims: a cancel that commits meanwhile has canceled the ready step with it.
+READ_EXECUTIONS = "SELECT id, workflow_id, version_id FROM {executions} WHERE id = ANY(%(ids)s::uuid[])"
+"""What of an execution never changes."""
+
+START = """
+UPDATE {executions} SET state = 'running', started_at = clock_timestamp(), revision = revision + 1
+WHERE id = ANY(%(ids)s::uuid[]) AND state = 'queued'
 """
+"""The first claim of an execution starts it; before the claim, as executions are locked before steps."""
 
 CLAIM = """
-WITH started AS (
-  UPDATE {executions} SET state = 'running', started_at = clock_timestamp(), revision = revision + 1
-  WHERE id = ANY(%(starting)s::uuid[]) AND state = 'queued')
-UPDATE {steps} s SET state = 'running', attempt = s.attempt + 1, fence = k.fence, worker = %(worker)s,
-  started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
+UPDATE {steps} s SET state = 'running', attempt = s.attempt + (s.state = 'ready')::int::smallint, fence = k.fence,
+  worker = %(worker)s, started_at = clock_timestamp(),
+  lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
   deadline_at = clock_timestamp() + make_interval(secs => k.timeout_s), tx = pg_current_xact_id()
-FROM json_to_recordset(%(claims)s::json)
-  AS k(execution_id uuid, node text, item text, fence bigint, timeout_s float8)
+FROM (SELECT * FROM json_to_recordset(%(claims)s::json)
+        AS k(execution_id uuid, node text, item text, fence bigint, timeout_s float8)
+      ORDER BY execution_id, node COLLATE "C", item COLLATE "C") k
 WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
+  AND (s.state = 'ready' OR (s.state = 'running' AND s.fence = k.fence))
+  AND (SELECT e.state IN ('running', 'waiting') AND e.stopping IS NULL FROM {executions} e WHERE e.id = s.execution_id)
+RETURNING s.execution_id, s.node, s.item, k.fence, s.attempt, s.resumed,
+  extract(epoch FROM s.started_at - s.ready_at)::float8
 """
-"""ready → running under a fresh fence, of steps that were found ready under their lock; the first claim starts the
-execution.
+"""ready → running under a fresh fence, of executions that live; a repeated batch finds its own fence again.
 
-`due_at` stays: no indexed column changes, so the update is HOT. A condition on the state would make Postgres expect a
-single row and read the whole index for it.
+The execution is read unlocked: a cancel that commits meanwhile has canceled the ready step with it, and a claim that
+waited for that step looks at its state once more. `due_at` stays: no indexed column changes, so the update is HOT.
 """
 
 COMPLETE = (
@@ -151,3 +165,30 @@ NOTIFY_STOP = "SELECT pg_notify('flowversal_stop', id::text) FROM unnest(%(ids)s
 def on_week(statement: str, week: datetime) -> str:
     """The statement over the partitions of the week that begins on that Monday."""
     return statement.format_map({table: partition_name(table, week) for table in PARTITIONED})
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The hot tables of one week over a wire."""
+
+    wire: Wire
+    monday: datetime
+
+    def run(self, statement: str, parameters: dict[str, Any]) -> Answer:
+        """Add a statement of this module to the next round trip."""
+        return self.wire.send(on_week(statement, self.monday), parameters)
+
+
+def json_rows(rows: Sequence[Row]) -> str:
+    """Rows as one parameter for json_to_recordset."""
+    return orjson.dumps(rows).decode() if rows else "[]"
+
+
+def key_rows(keys: Iterable[Key]) -> list[Row]:
+    """The key columns of steps."""
+    return [{"execution_id": key[0], "node": key[1], "item": key[2]} for key in keys]
+
+
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Ids as a Postgres array."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"

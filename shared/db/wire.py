@@ -60,6 +60,10 @@ class Wire:
         self._waiting.append((statement, values, answer))
         return answer
 
+    def forget(self) -> None:
+        """Drop what is waiting."""
+        self._waiting.clear()
+
     def round_trip(self) -> None:
         """Send what is waiting and load every answer. Raises the psycopg error of the first statement that failed;
         the statements after it were not run. A transaction that was open has failed then.

@@ -119,20 +119,19 @@ class Committer:
             try:
                 run_batch(self._connect(), batch)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                batch.reset()
+                _log.info("a batch met another one; running it again")
             except psycopg.OperationalError as error:
-                self._away(batch, attempt, error)
+                self._away(attempt, error)
             else:
                 return
 
-    def _away(self, batch: Batch, attempt: int, error: psycopg.OperationalError) -> None:
+    def _away(self, attempt: int, error: psycopg.OperationalError) -> None:
         if self._stopping.is_set() and attempt > len(_RETRY_S):
             raise error
         _log.warning("Postgres does not answer; trying again", error=str(error).strip(), attempt=attempt + 1)
         if self._connection is not None:
             self._connection.close()
         self._connection = None
-        batch.reset()
         time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
 
     def _connect(self) -> psycopg.Connection[Any]:

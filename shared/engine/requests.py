@@ -33,10 +33,9 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class NotClaimed:
-    """Somebody else has the step, or it is over (`finished`: its successors may need their messages again)."""
+    """Somebody else has the step, or it is over."""
 
     key: Key
-    finished: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,106 +1,17 @@
-"""Claims and turns as rows: what the second round trip of a batch sends, each kind of row as one JSON parameter."""
+"""Turns of the planner as rows: what the second round trip of a batch sends, each kind of row as one JSON parameter."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-import orjson
-
-from shared.db import hot
-from shared.db.wire import Answer
+from shared.db.hot import Row, json_rows
 from shared.domain.outcome import Key, Kind, Outcome
-from shared.domain.plan import Plan, PlanNode
 from shared.domain.planner import ExecutionRow, StepRow, Turn
-from shared.engine.requests import Claim, Claimed, NotClaimed
-
-if TYPE_CHECKING:
-    from shared.engine.batch import Run
 
 LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is gone.","retryable":true}'
-Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A claim that will be written. `starts`: it is the first of its execution; `mine`: it was written before."""
-
-    claim: Claim
-    workflow_id: UUID
-    plan: Plan
-    node: PlanNode
-    row: StepRow
-    queue_wait_s: float | None
-    starts: bool
-    mine: bool
-
-
-def json_rows(rows: Sequence[Row]) -> str:
-    """Rows as one parameter for json_to_recordset."""
-    return orjson.dumps(rows).decode() if rows else "[]"
-
-
-def key_rows(keys: Iterable[Key]) -> list[Row]:
-    """The key columns of steps."""
-    return [{"execution_id": key[0], "node": key[1], "item": key[2]} for key in keys]
-
-
-def uuid_array(ids: Iterable[UUID]) -> str:
-    """Ids as a Postgres array."""
-    return "{" + ",".join([id.hex for id in ids]) + "}"
-
-
-# -- claims ---------------------------------------------------------------------------------------------------------
-
-
-def write_claims(run: "Run", claims: Sequence[Grant | NotClaimed], worker: str, lease_s: float) -> Answer | None:
-    """Write the granted claims; the answer will hold the values that their parameters read (None: nothing to read)."""
-    granted = [claim for claim in claims if isinstance(claim, Grant)]
-    fresh = [grant for grant in granted if not grant.mine]
-    if fresh:
-        rows = key_rows(grant.claim.key for grant in fresh)
-        for row, grant in zip(rows, fresh, strict=True):
-            row |= {"fence": grant.claim.fence, "timeout_s": grant.node.timeout_ms / 1000}
-        starting = {grant.claim.key[0] for grant in granted if grant.starts}
-        parameters = {"claims": json_rows(rows), "starting": uuid_array(starting), "worker": worker, "lease_s": lease_s}
-        run(hot.CLAIM, parameters)
-    reads = {(grant.claim.key[0], node, "") for grant in granted for node in _reads(grant.node)}
-    return run(hot.READ_VALUES, {"keys": json_rows(key_rows(reads))}) if reads else None
-
-
-def _reads(node: PlanNode) -> list[str]:
-    """The rows of execution_data that the parameters of a node need; '' is the input of the execution."""
-    return [*node.reads, ""] if "input" in node.params.names else [*node.reads]
-
-
-def claimed(answer: Answer | None, claims: Sequence[Grant | NotClaimed]) -> list[Claimed | NotClaimed]:
-    """The answers to the claims, in their order."""
-    values: dict[UUID, dict[str, str]] = {}
-    for execution_id, node, text in answer.rows if answer else ():
-        values.setdefault(execution_id, {})[node] = text
-    return [claim if isinstance(claim, NotClaimed) else _claimed(claim, values) for claim in claims]
-
-
-def _claimed(grant: Grant, values: Mapping[UUID, dict[str, str]]) -> Claimed:
-    return Claimed(
-        key=grant.claim.key,
-        fence=grant.claim.fence,
-        attempt=grant.row.attempt,
-        resumed=grant.row.resumed,
-        workflow_id=grant.workflow_id,
-        plan=grant.plan,
-        node=grant.node,
-        values=values.get(grant.claim.key[0], {}),
-        queue_wait_s=grant.queue_wait_s,
-    )
-
-
-# -- turns ----------------------------------------------------------------------------------------------------------
-
-
-def step_rows(turns: Mapping[UUID, Turn], accepted: Sequence[Outcome | None]) -> dict[str, list[Row]]:
+def step_rows(turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> dict[str, list[Row]]:
     """The rows of steps that changed, new ones, what they produced, and the attempts they replace; lock order."""
-    outcomes = [outcome for outcome in accepted if outcome is not None]
     replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
     changed = sorted((id, *key) for id, turn in turns.items() for key in turn.updated)
     added = sorted((id, *key) for id, turn in turns.items() for key in turn.inserted)

@@ -130,7 +130,7 @@ def test_statement_opens_at_most_three_partitions_of_a_table(
         assert len([each for each in opened if each.rpartition("_p")[0] == table]) <= MOST, plan[0]
 
 
-KEYED = ("LOCK_EXECUTIONS", "LOCK_STEPS", "CLAIM", "COMPLETE", "READ_VALUES", "CANCEL_OPEN")
+KEYED = ("LOCK_EXECUTIONS", "LOCK_STEPS", "READ_EXECUTIONS", "START", "CLAIM", "COMPLETE", "READ_VALUES", "CANCEL_OPEN")
 
 
 @pytest.mark.parametrize("name", KEYED)

@@ -41,10 +41,10 @@ def test_a_second_claim_finds_nothing(scene: EngineScene) -> None:
     ref = scene.start().ready[0]
     first = scene.claim(ref)
     again = run_batch(scene.connection, Batch([Claim(first.key, 12345)], [], Options())).claimed[0]
-    assert again == NotClaimed(first.key, finished=False)
+    assert again == NotClaimed(first.key)
     scene.complete(first)
     late = run_batch(scene.connection, Batch([Claim(first.key, 12345)], [], Options())).claimed[0]
-    assert late == NotClaimed(first.key, finished=True)
+    assert late == NotClaimed(first.key)
 
 
 def test_a_repeated_claim_finds_its_own_fence(scene: EngineScene) -> None:
@@ -136,7 +136,7 @@ def test_statistics_equal_a_recount(scene: EngineScene) -> None:
 def test_a_week_without_partitions_has_nothing_to_claim_or_to_end(scene: EngineScene) -> None:
     gone = UUID(int=5 << 80), "a", ""
     batch = run_batch(scene.connection, Batch([Claim(gone, 1)], [Outcome(gone, Kind.DONE, 1)], Options()))
-    assert batch.claimed == [NotClaimed(gone, finished=False)]
+    assert batch.claimed == [NotClaimed(gone)]
     assert [done.accepted for done in batch.completed] == [False]
 
 

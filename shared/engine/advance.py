@@ -1,0 +1,157 @@
+"""Outcomes: locks taken in the one order, the planner's turn, and everything that changed in one statement.
+
+Two round trips: the first takes every lock (executions by id, then steps by key) and reads what is locked; the second
+writes what the planner decided. Any grouping of the same outcomes gives the same rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from shared.broker import StepRef
+from shared.db import hot
+from shared.db.hot import Week, json_rows, key_rows, uuid_array
+from shared.db.wire import Answer
+from shared.domain.outcome import Key, Kind, Outcome
+from shared.domain.planner import ExecutionRow, StepRow, Turn
+from shared.domain.states import TERMINAL_EXECUTION, ExecutionState, StepState
+from shared.engine import writes
+from shared.engine.plans import plan_of
+
+_FENCED = frozenset({Kind.DONE, Kind.FAILED, Kind.WAIT, Kind.STOPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """Locks on their way: the statements are in the wire, the rows come with the round trip."""
+
+    executions: Answer
+    steps: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution under its lock."""
+
+    version_id: UUID
+    row: ExecutionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step under its lock, with what only the engine cares about."""
+
+    row: StepRow
+    fence: int | None
+    lease_over: bool
+    due: bool
+
+
+def send_locks(week: Week, outcomes: Sequence[Outcome]) -> Locks:
+    """Add every lock that these outcomes need to the next round trip, in the order that everybody keeps."""
+    keys = {outcome.key for outcome in outcomes}
+    keys.update((outcome.key[0], join, outcome.key[2]) for outcome in outcomes for join in outcome.joins)
+    executions = week.run(hot.LOCK_EXECUTIONS, {"ids": uuid_array({outcome.key[0] for outcome in outcomes})})
+    return Locks(executions, week.run(hot.LOCK_STEPS, {"keys": json_rows(key_rows(keys))}))
+
+
+class Advance:
+    """One batch of outcomes under lock: a planner turn for each execution that they touch."""
+
+    def __init__(self, connection: psycopg.Connection[Any], outcomes: Sequence[Outcome], locks: Locks) -> None:
+        self.turns: dict[UUID, Turn] = {}
+        self._connection = connection
+        self._executions = {row[0]: _execution(row) for row in locks.executions.rows}
+        self._steps: dict[Key, Step] = {(row[0], row[1], row[2]): _step(row) for row in locks.steps.rows}
+        self._rows: dict[UUID, dict[tuple[str, str], StepRow]] = {}
+        for key, step in self._steps.items():
+            self._rows.setdefault(key[0], {})[key[1:]] = step.row
+        self.accepted = [self._accept(outcome) for outcome in outcomes]
+        """Whether each outcome counts; a stale one changes nothing."""
+        self._outcomes = [outcome for outcome, counts in zip(outcomes, self.accepted, strict=True) if counts]
+
+    def _accept(self, outcome: Outcome) -> bool:
+        step = self._steps.get(outcome.key)
+        if step is None or not _fits(outcome, step):
+            return False
+        turn = self._turn(outcome.key[0])
+        if turn is None:
+            return False
+        turn.apply([outcome])
+        return True
+
+    def _turn(self, execution_id: UUID) -> Turn | None:
+        """The turn of a live execution; None if it is over or unknown."""
+        turn = self.turns.get(execution_id)
+        if turn is None:
+            execution = self._executions.get(execution_id)
+            if execution is None or execution.row.state in TERMINAL_EXECUTION:
+                return None
+            plan = plan_of(self._connection, execution.version_id)
+            turn = self.turns[execution_id] = Turn(plan, execution.row, self._rows.get(execution_id, {}))
+        return turn
+
+    def send_writes(self, week: Week, republish_s: float) -> None:
+        """Add everything that changed to the next round trip; takes one of its own where siblings must be stopped."""
+        changes = writes.step_rows(self.turns, self._outcomes)
+        stopping = [id for id, turn in self.turns.items() if turn.stop_siblings]
+        if stopping:
+            week.run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
+            changes = {}
+            self._stop_siblings(week, stopping)
+        for turn in self.turns.values():
+            turn.settle()
+        changes |= writes.execution_rows(self.turns)
+        week.run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
+
+    def _stop_siblings(self, week: Week, stopping: Sequence[UUID]) -> None:
+        """Cancel what has not begun in executions that a failed step stops, and tell the workers what to end."""
+        ids = {"ids": uuid_array(stopping)}
+        canceled = week.run(hot.CANCEL_OPEN, ids)
+        week.run(hot.NOTIFY_STOP, ids)
+        week.wire.round_trip()
+        for execution_id, opened, waiting in canceled.rows:
+            self.turns[execution_id].execution.open_steps -= opened
+            self.turns[execution_id].execution.waiting_steps -= waiting
+
+    def ready(self) -> dict[UUID, tuple[StepRef, ...]]:
+        """The steps that want a message; none where the execution is being stopped."""
+        return {id: () if turn.execution.stopping else _ready(id, turn) for id, turn in self.turns.items()}
+
+    def ended(self) -> dict[UUID, str]:
+        """Executions that ended, with their final state."""
+        states = {id: turn.execution.state for id, turn in self.turns.items()}
+        return {id: state for id, state in states.items() if state in TERMINAL_EXECUTION}
+
+
+def _execution(row: tuple[Any, ...]) -> Execution:
+    return Execution(row[1], ExecutionRow(ExecutionState(row[2]), *row[3:]))
+
+
+def _step(row: tuple[Any, ...]) -> Step:
+    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, over, due = row
+    step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, resumed=resumed)
+    return Step(step, fence, bool(over), bool(due))
+
+
+def _fits(outcome: Outcome, step: Step) -> bool:
+    """Whether the locked row is still the one that this outcome speaks of."""
+    state = step.row.state
+    if outcome.kind in _FENCED:
+        return state is StepState.RUNNING and step.fence == outcome.fence
+    if outcome.kind is Kind.DUE:
+        return state in (StepState.RETRYING, StepState.WAITING) and step.due
+    by_supervisor = outcome.fence is not None and step.fence == outcome.fence
+    return state is StepState.RUNNING and (step.lease_over or by_supervisor)
+
+
+def _ready(execution_id: UUID, turn: Turn) -> tuple[StepRef, ...]:
+    rows = [*turn.inserted.values(), *turn.updated.values()]
+    return tuple(
+        StepRef(execution_id, row.node, row.item, turn.plan.nodes[row.node].pool)
+        for row in rows
+        if row.state is StepState.READY
+    )

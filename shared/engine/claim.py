@@ -1,0 +1,118 @@
+"""Claims: steps that become `running` under a fresh fence and a lease, many in one statement and one round trip.
+
+What a claim needs of its execution never changes (its workflow and its plan), so a process reads it once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from shared.db import hot
+from shared.db.hot import Week, json_rows, key_rows, uuid_array
+from shared.db.wire import Answer
+from shared.domain.outcome import Key
+from shared.domain.plan import Plan, PlanNode
+from shared.engine.plans import plan_of
+from shared.engine.requests import Claim, Claimed, NotClaimed
+
+_REMEMBERED = 50_000
+
+
+@dataclass(slots=True)
+class Known:
+    """What a process remembers of an execution. `started`: a step of it was claimed, so it is not `queued` any more."""
+
+    workflow_id: UUID
+    plan: Plan
+    started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claiming:
+    """Claims on their way: the statements are in the wire, the answers come with the round trip."""
+
+    known: dict[UUID, Known]
+    claimed: Answer
+    values: Answer | None
+
+
+def send_claims(
+    connection: psycopg.Connection[Any], week: Week, claims: Sequence[Claim], *, worker: str, lease_s: float
+) -> Claiming:
+    """Add the claims to the next round trip. Executions that this process has not met cost a round trip of their own."""
+    known = _know(connection, week, {claim.key[0] for claim in claims})
+    asked = sorted(
+        (claim for claim in claims if claim.key[0] in known and claim.key[1] in known[claim.key[0]].plan.nodes),
+        key=lambda claim: claim.key,
+    )
+    starting = sorted(id for id, execution in known.items() if not execution.started)
+    if starting:
+        week.run(hot.START, {"ids": uuid_array(starting)})
+    rows = key_rows(claim.key for claim in asked)
+    reads: set[Key] = set()
+    for row, claim in zip(rows, asked, strict=True):
+        node = known[claim.key[0]].plan.nodes[claim.key[1]]
+        row |= {"fence": claim.fence, "timeout_s": node.timeout_ms / 1000}
+        reads.update((claim.key[0], name, "") for name in _reads(node))
+    claimed = week.run(hot.CLAIM, {"claims": json_rows(rows), "worker": worker, "lease_s": lease_s})
+    values = week.run(hot.READ_VALUES, {"keys": json_rows(key_rows(reads))}) if reads else None
+    return Claiming(known, claimed, values)
+
+
+def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotClaimed]:
+    """What became of the claims, in their order; after the round trip."""
+    values: dict[UUID, dict[str, str]] = {}
+    for execution_id, node, text in claiming.values.rows if claiming.values else ():
+        values.setdefault(execution_id, {})[node] = text
+    granted = {(row[0], row[1], row[2], row[3]): row[4:] for row in claiming.claimed.rows}
+    found: list[Claimed | NotClaimed] = []
+    for claim in claims:
+        row = granted.pop((*claim.key, claim.fence), None)
+        if row is None:
+            found.append(NotClaimed(claim.key))
+            continue
+        execution = claiming.known[claim.key[0]]
+        execution.started = True
+        found.append(
+            Claimed(
+                key=claim.key,
+                fence=claim.fence,
+                attempt=row[0],
+                resumed=row[1],
+                queue_wait_s=row[2],
+                workflow_id=execution.workflow_id,
+                plan=execution.plan,
+                node=execution.plan.nodes[claim.key[1]],
+                values=values.get(claim.key[0], {}),
+            )
+        )
+    return found
+
+
+def _reads(node: PlanNode) -> Iterable[str]:
+    """The rows of execution_data that the parameters of a node need; '' is the input of the execution."""
+    return [*node.reads, ""] if "input" in node.params.names else node.reads
+
+
+def _know(connection: psycopg.Connection[Any], week: Week, ids: set[UUID]) -> dict[UUID, Known]:
+    """Those of these executions that exist, from memory where possible."""
+    memory = _memory()
+    missing = [id for id in ids if id not in memory]
+    if missing:
+        found = week.run(hot.READ_EXECUTIONS, {"ids": uuid_array(missing)})
+        week.wire.round_trip()
+        for id, workflow_id, version_id in found.rows:
+            memory[id] = Known(workflow_id, plan_of(connection, version_id))
+        while len(memory) > _REMEMBERED:
+            memory.popitem(last=False)
+    return {id: memory[id] for id in ids if id in memory}
+
+
+@lru_cache(maxsize=1)
+def _memory() -> OrderedDict[UUID, Known]:
+    return OrderedDict()
