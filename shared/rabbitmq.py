@@ -2,7 +2,7 @@
 
 Dramatiq's consumer keeps only the integer delivery tag of a message. After a reconnect tags restart at 1, so a step that
 began before would acknowledge a different message; a consumer that the server cancels would keep its parked messages.
-Both are closed here. Acknowledgements of finished messages are sent together, with one wake-up.
+Both are closed here. Acknowledgements of finished messages are sent together, fifty times a second.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from dramatiq.common import xq_name
 from dramatiq.errors import ConnectionClosed
 from pika.adapters.blocking_connection import BlockingChannel
 
+ACKNOWLEDGE_EVERY_S = 0.02
+ACKNOWLEDGE_AT = 32
 DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
 
 
@@ -27,9 +29,11 @@ class SafeConsumer(_RabbitmqConsumer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)  # type: ignore[no-untyped-call]
         self._finished: list[int] = []
+        self._watching = False
         self._lock = threading.Lock()
 
     def __next__(self) -> Any:
+        self._watch()
         try:
             message = super().__next__()  # type: ignore[no-untyped-call]
         except StopIteration:
@@ -44,7 +48,7 @@ class SafeConsumer(_RabbitmqConsumer):
             self.settle(message)
 
     def settle(self, message: Any) -> None:
-        """Acknowledge soon; a second time, or after a reconnect, does nothing."""
+        """Acknowledge within `ACKNOWLEDGE_EVERY_S`; a second time, or after a reconnect, does nothing."""
         if getattr(message, "consumer", None) is not self:
             return
         with self._lock:
@@ -52,8 +56,8 @@ class SafeConsumer(_RabbitmqConsumer):
                 return
             self.known_tags.discard(message._tag)
             self._finished.append(message._tag)
-            first = len(self._finished) == 1
-        if first:
+            full = len(self._finished) == ACKNOWLEDGE_AT
+        if full:
             self._later(self._send_acks)
 
     def nack(self, message: Any) -> None:
@@ -71,8 +75,23 @@ class SafeConsumer(_RabbitmqConsumer):
         with contextlib.suppress(Exception):
             self.connection.add_callback_threadsafe(callback)
 
+    # -- in the consumer's thread ---------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Look for finished messages soon, as long as any are out. Waking the thread for each would cost more."""
+        if not self._watching and (self.known_tags or self._finished):
+            self._watching = True
+            self.connection.call_later(ACKNOWLEDGE_EVERY_S, self._tick)
+
+    def _tick(self) -> None:
+        self._watching = False
+        self._send_acks()
+        self._watch()
+
     def _send_acks(self) -> None:
         with self._lock:
+            if not self._finished:
+                return
             tags, self._finished = sorted(self._finished), []
             lowest_open = min(self.known_tags, default=tags[-1] + 1)
         settled = [tag for tag in tags if tag < lowest_open]

@@ -64,7 +64,7 @@ def by_week(requests: Iterable[Request], key: Callable[[Request], Key]) -> list[
 def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     """Write a batch in one transaction and fill in its results. Raises psycopg errors; then nothing was written.
 
-    On an autocommit connection BEGIN and COMMIT travel with the round trips. On any other connection the batch joins
+    On an autocommit connection the transaction begins and ends with the round trips. On any other connection the batch joins
     the caller's transaction, which the caller commits. A week without partitions has nothing to claim or to end.
     """
     begin = connection.info.transaction_status is TransactionStatus.IDLE
@@ -84,7 +84,9 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
 
 def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin: bool, commit: bool) -> None:
     options, claiming, advance = batch.options, None, None
-    if begin:
+    # One round trip is one transaction anyway.
+    bare = begin and commit and not batch.outcomes
+    if begin and not bare:
         week.wire.send("BEGIN")
     locks = send_locks(week, batch.outcomes) if batch.outcomes else None
     if batch.claims:
@@ -94,7 +96,7 @@ def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin
         advance = Advance(connection, batch.outcomes, locks)
         if advance.turns:
             advance.send_writes(week, options.republish_s)
-    if commit:
+    if commit and not bare:
         week.wire.send("COMMIT")
     week.wire.round_trip()
     if claiming is not None:

@@ -21,11 +21,12 @@ def measure(urls: Urls, rounds: int, chains: int, length: int) -> dict[str, list
     for number in range(rounds + 1):
         with processes("tests.bench.raw_worker", urls, pipe=True) as workers:
             raw = Raw(urls, workers)
-            raw.run(2, 2)
+            raw.run(20, 20)
             measured = {"raw P1": chains * 20 / raw.run(chains, 20), "raw P2": length / raw.run(1, length)}
         with processes("services.worker", urls, pipe=False):
             ours = Ours(urls, publisher)
-            ours.run(10, 5)
+            ours.run(20, 20)
+            ours.run(2, length)
             measured |= {"ours P1": chains * 20 / ours.run(chains, 20), "ours P2": length / ours.run(1, length)}
             ours.close()
         for name, rate in measured.items():
