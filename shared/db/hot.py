@@ -179,9 +179,9 @@ class Week:
         return self.wire.send(on_week(statement, self.monday), parameters)
 
 
-def json_rows(rows: Sequence[Row]) -> str:
-    """Rows as one parameter for json_to_recordset."""
-    return orjson.dumps(rows).decode() if rows else "[]"
+def json_rows(rows: Sequence[Row]) -> bytes:
+    """Rows as one parameter for json_to_recordset. Raises orjson.JSONEncodeError for text with lone surrogates."""
+    return orjson.dumps(rows)
 
 
 def key_rows(keys: Iterable[Key]) -> list[Row]:

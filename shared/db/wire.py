@@ -36,6 +36,10 @@ def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
     return text.encode(), tuple(names)
 
 
+def _text(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
+
+
 class Wire:
     """Statements gathered by `send` travel together in `round_trip`. For one thread at a time, as its connection.
 
@@ -53,10 +57,9 @@ class Wire:
         self._poll = select.poll()
 
     def send(self, statement: str, parameters: dict[str, Any] | None = None) -> Answer:
-        """Add a statement to the next round trip. Parameters are sent as text: str(), None as NULL."""
+        """Add a statement to the next round trip. Parameters are sent as text: bytes as they are, None as NULL, str()."""
         answer = Answer()
-        names = _numbered(statement)[1]
-        values = [None if (value := (parameters or {})[name]) is None else str(value).encode() for name in names]
+        values = [_text((parameters or {})[name]) for name in _numbered(statement)[1]]
         self._waiting.append((statement, values, answer))
         return answer
 

@@ -21,6 +21,7 @@ from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 from shared.log import get_logger
 
 MAX_BATCH = 64
+MAX_BATCH_CHARACTERS = 8_000_000
 _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 _log = get_logger(__name__)
@@ -29,6 +30,12 @@ _Asked = tuple[Claim | Outcome, Future[Any]]
 
 def _key(asked: _Asked) -> Key:
     return asked[0].key
+
+
+def _size(asked: _Asked) -> int:
+    """Characters of what a step was given and returned."""
+    request = asked[0]
+    return 0 if isinstance(request, Claim) else len(request.input or "") + len(request.output or "")
 
 
 class Committer:
@@ -79,16 +86,18 @@ class Committer:
             self._connection.close()
 
     def _gather(self) -> list[_Asked]:
-        """Everything that waits now, at most MAX_BATCH; blocks for the first one."""
+        """Everything that waits now, at most MAX_BATCH and about MAX_BATCH_CHARACTERS; blocks for the first one."""
         first = self._queue.get()
         asked = [] if first is None else [first]
-        while len(asked) < MAX_BATCH:
+        size = sum(_size(item) for item in asked)
+        while len(asked) < MAX_BATCH and size < MAX_BATCH_CHARACTERS:
             try:
                 more = self._queue.get_nowait()
             except queue.Empty:
                 break
             if more is not None:
                 asked.append(more)
+                size += _size(more)
         return asked
 
     def _write(self, asked: Sequence[_Asked]) -> None:

@@ -1,0 +1,89 @@
+"""The committer: many threads' claims and outcomes in few transactions, and what happens to them when something fails."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from shared.domain.outcome import Kind, Outcome
+from shared.engine.batch import Options
+from shared.engine.committer import Committer
+from shared.engine.requests import Claim, Claimed, NotClaimed
+from tests.integration.engine.conftest import EngineScene
+
+ANSWER_S = 20.0
+Make = Callable[[], Committer]
+
+
+@pytest.fixture
+def committer(scene: EngineScene) -> Iterator[Committer]:
+    made = Committer(scene.database_url, Options(worker="w"), lambda _: None)
+    yield made
+    made.close()
+
+
+def claim_all(scene: EngineScene, committer: Committer, count: int) -> list[Claimed]:
+    """Start executions and claim their first steps, all asked for at once."""
+    refs = [scene.start().ready[0] for _ in range(count)]
+    asked = [committer.claim(Claim((*ref[:3],), number)) for number, ref in enumerate(refs)]
+    answers = [future.result(ANSWER_S) for future in asked]
+    assert all(isinstance(answer, Claimed) for answer in answers)
+    return [answer for answer in answers if isinstance(answer, Claimed)]
+
+
+def test_only_the_guilty_outcome_of_a_batch_fails(scene: EngineScene, committer: Committer) -> None:
+    claimed = claim_all(scene, committer, 20)
+    outputs = ["not json" if number == 13 else str(number) for number in range(20)]
+    asked = [committer.complete(scene.done(each, output=output)) for each, output in zip(claimed, outputs, strict=True)]
+    errors = [future.exception(ANSWER_S) for future in asked]
+    assert [number for number, error in enumerate(errors) if error is not None] == [13]
+    assert isinstance(errors[13], psycopg.DataError)
+    assert scene.one("SELECT count(*) AS n FROM steps WHERE node = 'a' AND state = 'success'")["n"] == 19
+
+
+def test_text_that_is_no_text_fails_alone_too(scene: EngineScene, committer: Committer) -> None:
+    good, bad = claim_all(scene, committer, 2)
+    asked = [committer.complete(scene.done(good, output="1")), committer.complete(scene.done(bad, output='"\udc00"'))]
+    assert asked[0].result(ANSWER_S).accepted
+    assert asked[1].exception(ANSWER_S) is not None
+
+
+def test_one_step_is_claimed_once_however_often_it_is_asked_for(scene: EngineScene, committer: Committer) -> None:
+    ref = scene.start().ready[0]
+    asked = [committer.claim(Claim((*ref[:3],), fence)) for fence in range(30)]
+    answers = [future.result(ANSWER_S) for future in asked]
+    assert sum(isinstance(answer, Claimed) for answer in answers) == 1
+    assert sum(isinstance(answer, NotClaimed) for answer in answers) == 29
+    winner = next(answer for answer in answers if isinstance(answer, Claimed))
+    assert scene.step(ref)["fence"] == winner.fence
+
+
+def test_a_node_that_the_plan_does_not_have_is_not_claimed(scene: EngineScene, committer: Committer) -> None:
+    ref = scene.start().ready[0]
+    assert committer.claim(Claim((ref.execution_id, "nobody", ""), 1)).result(ANSWER_S) == NotClaimed(
+        (ref.execution_id, "nobody", "")
+    )
+
+
+def test_it_outlives_its_connection(scene: EngineScene, committer: Committer) -> None:
+    (first,) = claim_all(scene, committer, 1)
+    killed = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flowversal-committer'"
+    assert scene.connection.execute(killed).fetchall() == [(True,)]
+    completed = committer.complete(scene.done(first, output="1")).result(ANSWER_S)
+    assert completed.accepted
+    claim_all(scene, committer, 3)
+
+
+def test_large_outputs_of_many_steps(scene: EngineScene, committer: Committer) -> None:
+    claimed = claim_all(scene, committer, 12)
+    text = '"' + "x" * 3_000_000 + '"'
+    asked = [committer.complete(Outcome(each.key, Kind.DONE, each.fence, output=text)) for each in claimed]
+    assert all(future.result(60).accepted for future in asked)
+
+
+def test_what_waits_is_written_before_it_closes(scene: EngineScene) -> None:
+    committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
+    claimed = claim_all(scene, committer, 10)
+    asked = [committer.complete(scene.done(each, output="1")) for each in claimed]
+    committer.close()
+    assert all(future.result(0).accepted for future in asked)
