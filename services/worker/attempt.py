@@ -13,7 +13,7 @@ from shared import ids
 from shared.domain.errors import InvalidValue, NodeError
 from shared.domain.outcome import Kind, Outcome
 from shared.domain.values import from_json, to_json
-from shared.engine.requests import Claimed
+from shared.engine.requests import Claimed, Value
 from shared.expr import ExpressionError
 from shared.log import get_logger
 from shared.nodes.base import Done, NodeType, Wait
@@ -105,10 +105,9 @@ def evaluate(claimed: Claimed) -> Any:
     template = claimed.node.params
     if not template.has_expressions:
         return template.source
-    values = {node: from_json(text) for node, text in claimed.values.items()}
     scope: dict[str, Any] = {
-        "input": values.get(""),
-        "steps": {node: {"output": values.get(node)} for node in claimed.node.reads},
+        "input": _value(claimed.values.get("", Value()).output),
+        "steps": {node: _step(claimed.values.get(node, Value())) for node in claimed.node.reads},
         "now": datetime.now(UTC),
     }
     for name, prefix, id in (
@@ -118,6 +117,14 @@ def evaluate(claimed: Claimed) -> Any:
         if name in template.names:
             scope[name] = {"id": ids.encode(prefix, id)}
     return template.evaluate(scope)
+
+
+def _step(value: Value) -> dict[str, Any]:
+    return {"output": _value(value.output), "error": _value(value.error)}
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else from_json(text)
 
 
 def failed(claimed: Claimed, error: NodeError, *, ctx: StepContext | None = None, given: str | None = None) -> Outcome:

@@ -151,11 +151,11 @@ INSERT_STATS = _APPEND_STATS + "FROM {executions} WHERE id = %(id)s"
 """The row of statistics of an execution that ended without an outcome: canceled, or settled."""
 
 READ_VALUES = """
-SELECT d.execution_id, d.node, (CASE WHEN d.node = '' THEN d.input ELSE d.output END)::text
+SELECT d.execution_id, d.node, (CASE WHEN d.node = '' THEN d.input ELSE d.output END)::text, d.error::text
 FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text)
 JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = k.node AND d.item = k.item
 """
-"""What claimed steps read: outputs of earlier steps, and (node '') the input of the execution."""
+"""What claimed steps read: outputs and errors of earlier steps, and (node '') the input of the execution."""
 
 NOTIFY_STOP = "SELECT pg_notify('flowversal_stop', id::text) FROM unnest(%(ids)s::uuid[]) AS t(id)"
 """Tell every worker that listens to stop what it runs of these executions; sent at commit."""

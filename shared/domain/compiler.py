@@ -90,7 +90,11 @@ class _Compiler:
         else:
             chain = list(self.definition.nodes)
             self.edges = {(one, other, None): None for one, other in pairwise(chain)}
-        pairs = tuple((source, target, port is not None) for source, target, port in self.edges if source != target)
+        pairs = tuple(
+            (source, target, port is not None or self.definition.nodes[source].on_error == "port")
+            for source, target, port in self.edges
+            if source != target
+        )
         self.graph = Graph(tuple(self.definition.nodes), pairs)
         self.order = self.graph.order()
         if len(self.order) < len(self.definition.nodes):
@@ -124,10 +128,10 @@ class _Compiler:
         if node is None or node_type is None:
             return
         ports = node_type.ports(node.params)
-        if port in ports:
+        if port in ports or (port == ERROR_PORT and node.on_error == "port"):
             return
         if port == ERROR_PORT:
-            text = "the port `error` (onError: port) is not available in this version: remove this edge"
+            text = f"{source} has no port `error` yet: give the node `onError: port`"
         elif ports:
             text = f"{source} has no port `{shorten(port, 64)}`; its ports are: {', '.join(ports[:20])}"
         else:
@@ -207,6 +211,8 @@ class _Compiler:
             timeout_ms=node.timeout_ms or node_type.default_timeout_ms,
             retry=node.retry,
             on_worker_lost=node.on_worker_lost,
+            on_error=node.on_error,
+            fallback=node.fallback,
             container=node.container,
         )
 

@@ -3,6 +3,7 @@
 What it means (node types, parameters, edges that form a cycle) is the compiler's business.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from shared.domain.errors import InvalidValue, Problem
 from shared.domain.fields import Fields, kind
 from shared.domain.plan import RetryPolicy
+from shared.domain.reads import has_expression
 from shared.domain.values import to_json
 
 SCHEMA = 1
@@ -19,6 +21,8 @@ MAX_EDGES = 10_000
 MAX_NAME = 200
 MAX_TIMEOUT_MS = 86_400_000
 MAX_ATTEMPTS = 20
+MAX_CODES = 50
+ERROR_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _IMPLICIT_TRIGGERS = ("manual", "api")
 _LATER_TRIGGERS = ("schedule", "webhook")
 
@@ -35,6 +39,8 @@ class NodeDefinition:
     retry: RetryPolicy
     timeout_ms: int | None
     on_worker_lost: str
+    on_error: str
+    fallback: str | None
     container: str
 
 
@@ -162,14 +168,28 @@ def _read_node(fields: Fields, container: str, taken: set[str], definition: Defi
         retry=_read_retry(fields.object("retry")),
         timeout_ms=fields.whole("timeoutMs", 0, least=1, most=MAX_TIMEOUT_MS) or None,
         on_worker_lost=fields.choice("onWorkerLost", ("retry", "fail")),
+        on_error=(on_error := fields.choice("onError", ("fail", "continue", "port"))),
+        fallback=_read_fallback(fields, on_error),
         container=container,
     )
-    fields.choice("onError", ("fail",), later=("continue", "port"))
-    fields.later("fallback", "a fallback output is")
     fields.choice("join", ("all",), later=("any", "first"))
     fields.close("a node")
     # A node without a usable id still has its parameters checked, under a key that no edge can name.
     definition.nodes[name or fields.path] = node
+
+
+def _read_fallback(fields: Fields, on_error: str) -> str | None:
+    """The output of the node when it failed and the run goes on, as JSON."""
+    value = fields.take("fallback")
+    if value is None:
+        return None
+    if on_error != "continue":
+        fields.refuse("fallback", "a fallback is used with `onError: continue` only: set that, or leave it out")
+    if has_expression(value):
+        fields.refuse(
+            "fallback", "a fallback is a fixed value, without expressions: build others in a node that follows"
+        )
+    return to_json(value, max_bytes=MAX_BYTES).decode()
 
 
 def _node_type(fields: Fields) -> str | None:
@@ -188,9 +208,24 @@ def _read_retry(retry: Fields) -> RetryPolicy:
         initial_ms=retry.whole("initialMs", default.initial_ms, least=0, most=MAX_TIMEOUT_MS),
         max_ms=retry.whole("maxMs", default.max_ms, least=0, most=MAX_TIMEOUT_MS),
         jitter=retry.flag("jitter", default=default.jitter),
+        only=_read_codes(retry),
     )
     retry.close("`retry`")
     return policy
+
+
+def _read_codes(retry: Fields) -> frozenset[str]:
+    value = retry.take("only")
+    if value is None:
+        return frozenset()
+    if isinstance(value, list) and 0 < len(value) <= MAX_CODES and all(_is_code(code) for code in value):
+        return frozenset(value)
+    retry.refuse("only", f"this must be a list of 1 to {MAX_CODES} error codes, such as HTTP_STATUS")
+    return frozenset()
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, str) and ERROR_CODE.fullmatch(value) is not None
 
 
 def _read_edges(top: Fields, definition: Definition) -> None:

@@ -11,13 +11,17 @@ ERROR_PORT = "error"
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a node is tried. `max_attempts` counts the first one; times in milliseconds."""
+    """How often a node is tried. `max_attempts` counts the first one; times in milliseconds.
+
+    `only` are the error codes that are worth another attempt; empty: those that the node says are.
+    """
 
     max_attempts: int = 1
     backoff: str = "exponential"  # fixed | linear | exponential
     initial_ms: int = 1_000
     max_ms: int = 60_000
     jitter: bool = True
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class PlanNode:
     timeout_ms: int
     retry: RetryPolicy = RetryPolicy()
     on_error: str = "fail"  # fail | continue | port
-    fallback: Any = None
+    fallback: str | None = None
+    """What the step's output is when it failed and the run goes on: JSON."""
     on_worker_lost: str = "retry"  # retry | fail
     container: str = ""
 

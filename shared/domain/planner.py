@@ -130,7 +130,8 @@ class Turn:
     def _fail(self, row: StepRow, outcome: Outcome) -> None:
         policy = self.plan.nodes[row.node].retry
         row.failures += 1
-        if outcome.retryable and row.failures < policy.max_attempts and not self.execution.stopping:
+        worth_it = outcome.error_code in policy.only if policy.only else outcome.retryable
+        if worth_it and row.failures < policy.max_attempts and not self.execution.stopping:
             self.superseded.append(row.key)
             self._move(row, StepEvent.WILL_RETRY)
             self._count(row, outcome)
@@ -139,10 +140,15 @@ class Turn:
             row.error_code = outcome.error_code
             return
         self._end(row, outcome, StepEvent.FAILED)
-        node = self.plan.nodes[row.node]
-        if node.on_error == "continue":
+        self._after_failure(row)
+
+    def _after_failure(self, row: StepRow) -> None:
+        """What the node's `onError` says: the run goes on as if nothing had been, takes the error port, or stops."""
+        on_error = self.plan.nodes[row.node].on_error
+        if on_error == "continue":
             self._follow(row.node, row.item, None)
-        elif node.on_error == "port":
+        elif on_error == "port":
+            row.port = ERROR_PORT
             self._follow(row.node, row.item, ERROR_PORT)
         else:
             self._stop(row)
@@ -174,7 +180,7 @@ class Turn:
             return
         self._end(row, outcome, StepEvent.FAILED)
         row.error_code = outcome.error_code or WORKER_LOST
-        self._stop(row)
+        self._after_failure(row)
 
     def _wake(self, row: StepRow) -> None:
         if not self.execution.stopping:

@@ -9,7 +9,7 @@ from shared.expr.errors import shorten
 
 def dynamic_keys(params: dict[str, Any]) -> frozenset[str]:
     """The top-level keys whose value contains an expression, right or wrong."""
-    return frozenset(key for key, value in params.items() if _has_expression(value))
+    return frozenset(key for key, value in params.items() if has_expression(value))
 
 
 def expressions_of(value: Any, path: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
@@ -23,7 +23,8 @@ def expressions_of(value: Any, path: str) -> Iterator[tuple[str, frozenset[str],
             yield place, template.names, template.reads
 
 
-def _has_expression(value: Any) -> bool:
+def has_expression(value: Any) -> bool:
+    """Whether any text in a JSON value contains an expression, right or wrong."""
     todo = [value]
     while todo:
         found = todo.pop()

@@ -18,7 +18,7 @@ from shared.db.wire import Answer
 from shared.domain.outcome import Key
 from shared.domain.plan import Plan, PlanNode
 from shared.engine.plans import plan_of
-from shared.engine.requests import Claim, Claimed, NotClaimed
+from shared.engine.requests import Claim, Claimed, NotClaimed, Value
 
 _REMEMBERED = 50_000
 
@@ -66,9 +66,9 @@ def send_claims(
 
 def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotClaimed]:
     """What became of the claims, in their order; after the round trip."""
-    values: dict[UUID, dict[str, str]] = {}
-    for execution_id, node, text in claiming.values.rows if claiming.values else ():
-        values.setdefault(execution_id, {})[node] = text
+    values: dict[UUID, dict[str, Value]] = {}
+    for execution_id, node, output, error in claiming.values.rows if claiming.values else ():
+        values.setdefault(execution_id, {})[node] = Value(output, error)
     granted = {(row[0], row[1], row[2], row[3]): row[4:] for row in claiming.claimed.rows}
     found: list[Claimed | NotClaimed] = []
     for claim in claims:

@@ -1,6 +1,7 @@
 """What worker threads ask of the engine, and what they get."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.broker import StepRef
@@ -16,9 +17,16 @@ class Claim:
     fence: int
 
 
+class Value(NamedTuple):
+    """What an earlier step left, as JSON texts; both None for one that was skipped."""
+
+    output: str | None = None
+    error: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim that succeeded. `values` has the JSON text of each node that the parameters read; '' is the input."""
+    """A claim that succeeded. `values` has what each node that the parameters read has left; '' is the input."""
 
     key: Key
     fence: int
@@ -27,7 +35,7 @@ class Claimed:
     workflow_id: UUID
     plan: Plan
     node: PlanNode
-    values: dict[str, str]
+    values: dict[str, Value]
     queue_wait_s: float | None
 
 

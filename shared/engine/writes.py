@@ -6,6 +6,7 @@ from uuid import UUID
 from shared.db.hot import Row, json_rows
 from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.planner import ExecutionRow, StepRow, Turn
+from shared.domain.states import StepState
 
 LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is gone.","retryable":true}'
 
@@ -19,7 +20,11 @@ def step_rows(turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> dict[s
         "kept": [_attempt(outcome) for outcome in outcomes if outcome.key in replaced],
         "changed": [_changed(key, turns[key[0]].updated[key[1:]]) for key in changed],
         "added": [_added(key, turns[key[0]]) for key in added],
-        "stored": [_stored(outcome) for outcome in outcomes if outcome.key not in replaced and _stores(outcome)],
+        "stored": [
+            _stored(outcome, turns[outcome.key[0]])
+            for outcome in outcomes
+            if outcome.key not in replaced and _stores(outcome)
+        ],
     }
 
 
@@ -87,13 +92,16 @@ def _stores(outcome: Outcome) -> bool:
     return ended and not (outcome.input is None and outcome.output is None and _error(outcome) is None)
 
 
-def _stored(outcome: Outcome) -> Row:
+def _stored(outcome: Outcome, turn: Turn) -> Row:
+    """A step that failed for good has its node's fallback as output, if there is one."""
+    row = turn.updated[outcome.key[1:]]
+    fallback = turn.plan.nodes[row.node].fallback if row.state is StepState.FAILED else None
     return {
         "execution_id": outcome.key[0],
         "node": outcome.key[1],
         "item": outcome.key[2],
         "input": outcome.input,
-        "output": outcome.output,
+        "output": outcome.output if fallback is None else fallback,
         "error": _error(outcome),
     }
 

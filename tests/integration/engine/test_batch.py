@@ -5,13 +5,14 @@ from uuid import UUID
 
 import pytest
 
+from services.worker.attempt import evaluate
 from shared.db.partitions import ensure_week, monday
 from shared.domain.outcome import Kind, Outcome
 from shared.engine.batch import Batch, Options, run_batch
 from shared.engine.complete import apply
-from shared.engine.requests import Claim, Claimed, NotClaimed
+from shared.engine.requests import Claim, Claimed, NotClaimed, Value
 from shared.queries.stats import recount
-from tests.factories import diamond
+from tests.factories import definition, diamond, node
 from tests.integration.engine.conftest import EngineScene
 
 FORK = {
@@ -131,6 +132,22 @@ def test_statistics_equal_a_recount(scene: EngineScene) -> None:
     )
     assert deltas == {"success": 2, "failed": 1}
     assert recount(scene.connection)
+
+
+def test_the_next_step_reads_the_fallback_and_the_error(scene: EngineScene) -> None:
+    reader = {"output": ["{{ steps.a.output }}", "{{ steps.a.error.code }}"]}
+    scene.use(definition(node("a", onError="continue", fallback={"items": []}), node("b", params=reader)))
+    started = scene.start()
+    failed = scene.complete(
+        scene.claim(started.ready[0]), Kind.FAILED, error='{"code":"BOOM"}', error_code="BOOM", input="{}"
+    )
+    claimed = scene.claim(failed.ready[0])
+    assert claimed.values["a"] == Value('{"items":[]}', '{"code":"BOOM"}')
+    assert evaluate(claimed) == {"output": [{"items": []}, "BOOM"]}
+    scene.complete(claimed, output="1")
+    assert scene.execution(started.id)["state"] == "success"
+    row = scene.one("SELECT output::text AS o, error::text AS e FROM execution_data WHERE node = 'a'")
+    assert row == {"o": '{"items":[]}', "e": '{"code":"BOOM"}'}
 
 
 def test_a_week_without_partitions_has_nothing_to_claim_or_to_end(scene: EngineScene) -> None:
