@@ -38,7 +38,7 @@ OUTPUTS = """
 SELECT s.node, d.output FROM steps s
 JOIN execution_data d ON d.execution_id = s.execution_id AND d.node = s.node AND d.item = s.item
 WHERE s.execution_id = %(id)s AND d.execution_id = %(id)s
-  AND s.node = ANY(%(ends)s) AND s.item = '' AND s.state = 'success'
+  AND s.node = ANY(%(ends)s) AND s.item = '' AND (s.state = 'success' OR d.output IS NOT NULL)
 """
 
 
