@@ -70,7 +70,7 @@ def is_rabbitmq(url: str) -> bool:
     scheme = urlsplit(url).scheme
     if scheme in ("amqp", "amqps"):
         return True
-    if scheme in ("redis", "rediss", "valkey", "valkeys"):
+    if scheme in ("redis", "rediss"):
         return False
     raise ValueError(f"BROKER_URL must begin with amqp://, amqps://, redis:// or rediss://, not {scheme!r}.")
 
@@ -82,7 +82,8 @@ def make_broker(url: str, middleware: list[Middleware] | None = None) -> dramati
         broker = FlowversalRabbitmqBroker(url=url, confirm_delivery=True, middleware=middleware or [])
         broker.parameters = amqp_parameters(url)
         return broker
-    return RedisBroker(url=url.replace("valkey", "redis", 1), middleware=middleware or [], namespace="flowversal")
+    with_limits = url + ("&" if urlsplit(url).query else "?") + "socket_timeout=10&socket_connect_timeout=3"
+    return RedisBroker(url=with_limits, middleware=middleware or [], namespace="flowversal")
 
 
 def queue_depths(url: str, names: list[str]) -> dict[str, int] | None:

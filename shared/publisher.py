@@ -24,7 +24,7 @@ from shared.log import get_logger
 from shared.rabbitmq import DEAD_MESSAGE_TTL_MS, amqp_parameters, queue_arguments
 
 MAX_WAITING = 20_000
-_RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_RECONNECT_S = (0.1, 0.2, 0.5, 1.0)
 _log = get_logger(__name__)
 
 Published = Future[bool]
@@ -33,6 +33,11 @@ _Asked = tuple[Sequence[StepRef], Published]
 
 class Publisher(Protocol):
     """Hands messages to the broker."""
+
+    connected: bool
+    """Whether it can take messages now."""
+    outages: int
+    """How often it lost the broker: what it was sending then may be lost."""
 
     def publish(self, refs: Sequence[StepRef]) -> Published:
         """A future: True when the broker has all messages, False when it does not (the sweeper will send them)."""
@@ -66,7 +71,8 @@ class RabbitmqPublisher:
         self._declared: set[str] = set()
         self._channel: Any = None
         self._connection: SelectConnection | None = None
-        self._ready = False
+        self.connected = False
+        self.outages = 0
         # The very first messages wait for the connection; after it was lost they are the sweeper's.
         self._opening = True
         self._closing = False
@@ -80,7 +86,7 @@ class RabbitmqPublisher:
         """See Publisher."""
         if not refs:
             return _done(result=True)
-        if not (self._ready or self._opening) or len(self._waiting) >= MAX_WAITING:
+        if not (self.connected or self._opening) or len(self._waiting) >= MAX_WAITING:
             _count(len(refs), ok=False)
             return _done(result=False)
         future: Published = Future()
@@ -123,6 +129,7 @@ class RabbitmqPublisher:
     def _serve(self, parameters: pika.URLParameters) -> bool:
         """Open, publish until the connection ends, clean up; True if it had been usable."""
         opened: list[bool] = []
+        connection: SelectConnection | None = None
         try:
             connection = SelectConnection(
                 parameters,
@@ -132,24 +139,35 @@ class RabbitmqPublisher:
             )
             self._connection = connection
             connection.ioloop.start()
-            connection.ioloop.close()
         except (pika.exceptions.AMQPError, OSError) as error:
             _log.debug("the publisher's connection failed", error=str(error))
+        except Exception:  # noqa: BLE001 - the thread must live, whatever it was
+            _log.exception("the publisher's connection failed in a way it should not")
         finally:
+            if connection is not None:
+                connection.ioloop.close()
             self._lose()
         return bool(opened)
 
     def _on_channel(self, opened: list[bool], channel: Any) -> None:
         channel.confirm_delivery(ack_nack_callback=self._on_confirm)
         channel.add_on_return_callback(self._on_return)
+        channel.add_on_close_callback(self._on_channel_closed)
         self._channel, self._next_tag = channel, 1
         opened.append(True)
-        self._ready = True
+        self.connected = True
         self._drain()
+
+    def _on_channel_closed(self, channel: Any, reason: Exception) -> None:
+        """The server closed the channel (a queue with other arguments, no permission): begin again from the start."""
+        if channel.connection.is_open:
+            _log.warning("the broker closed the channel", reason=str(reason))
+            channel.connection.close()
 
     def _lose(self) -> None:
         """The connection is gone: nothing in flight is known to have arrived."""
-        self._ready = self._opening = False
+        self.outages += self.connected
+        self.connected = self._opening = False
         self._connection = self._channel = None
         self._declared.clear()
         with self._lock:
@@ -220,6 +238,8 @@ class RedisPublisher:
     """Publishes through Dramatiq's RedisBroker, one message after the other, in a thread of its own."""
 
     def __init__(self, url: str) -> None:
+        self.connected = True
+        self.outages = 0
         self._broker: dramatiq.Broker = make_broker(url)
         self._waiting: deque[_Asked] = deque()
         self._wake = threading.Event()
@@ -259,6 +279,10 @@ class RedisPublisher:
                 self._enqueue(ref)
         except (BrokerConnectionError, redis.RedisError, OSError) as error:
             _log.debug("Redis did not take a message", error=str(error))
+            _count(len(refs), ok=False)
+            return False
+        except Exception:  # noqa: BLE001 - the thread must live, whatever it was
+            _log.exception("a message could not be sent")
             _count(len(refs), ok=False)
             return False
         _count(len(refs), ok=True)

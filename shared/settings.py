@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,12 +36,18 @@ class Settings(BaseSettings):
     allow_private_networks: str = Field("", validation_alias="FLOWVERSAL_ALLOW_PRIVATE_NETWORKS")
     """Comma-separated ranges, `10.0.0.0/8` or with a port `127.0.0.1/32:8000`, that nodes may reach although private."""
 
-    max_output_bytes: int = Field(4_000_000, validation_alias="FLOWVERSAL_MAX_OUTPUT_BYTES", ge=1_000)
+    max_output_bytes: int = Field(4_000_000, validation_alias="FLOWVERSAL_MAX_OUTPUT_BYTES", ge=1_000, le=50_000_000)
     max_request_bytes: int = Field(2_000_000, validation_alias="FLOWVERSAL_MAX_REQUEST_BYTES", ge=1_000)
     lease_s: float = Field(15.0, validation_alias="FLOWVERSAL_LEASE_S", ge=1)
     heartbeat_s: float = Field(5.0, validation_alias="FLOWVERSAL_HEARTBEAT_S", gt=0)
     sweep_s: float = Field(1.0, validation_alias="FLOWVERSAL_SWEEP_S", gt=0)
     republish_after_s: float = Field(5.0, validation_alias="FLOWVERSAL_REPUBLISH_AFTER_S", gt=0)
+
+    @field_validator("broker_url", "redis_url")
+    @classmethod
+    def _redis_scheme(cls, url: str) -> str:
+        """`valkey://` is another name for `redis://`, which is the one that every client knows."""
+        return "redis" + url.removeprefix("valkey") if url.startswith("valkey") else url
 
 
 @lru_cache(maxsize=1)

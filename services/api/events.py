@@ -83,7 +83,8 @@ class EventStream:
 
     def _changes(self, connection: psycopg.Connection[Any], row: ExecutionRow) -> list[bytes]:
         changes = steps.changed(connection, row, self._horizon)
-        fresh = [step for tx, step in changes.steps if self._seen.get(step["id"]) != tx]
+        in_time = sorted(changes.steps, key=lambda change: change[0])
+        fresh = [step for tx, step in in_time if self._seen.get(step["id"]) != tx]
         moved = (row.revision, row.status, row.stopping) != self._state
         self._remember(row, changes)
         events = [self._event("step", step) for step in fresh]

@@ -33,7 +33,12 @@ def _database() -> str:
     return "ok" if row is not None and row[0] == newest_revision() else "schema is not current"
 
 
-def _listens(url: str) -> str:
+def _listens(urls: str) -> str:
+    """`ok` where one of the servers listens (`;` separates several)."""
+    return "ok" if any(_listens_at(url) == "ok" for url in urls.split(";") if url) else "unreachable"
+
+
+def _listens_at(url: str) -> str:
     parts = urlsplit(url)
     try:
         if parts.scheme == "unix" or parts.hostname is None:

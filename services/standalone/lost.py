@@ -6,9 +6,11 @@ from services.standalone.roll import Roll
 from shared.broker import StepRef
 from shared.db.pool import connect
 from shared.engine.expire import expire_worker
+from shared.log import get_logger
 from shared.publisher import Publisher, make_publisher
 
 PUBLISH_TRIES = 50
+_log = get_logger(__name__)
 
 
 class LostWorkers:
@@ -36,10 +38,10 @@ class LostWorkers:
 
     def _expire(self, worker_id: str) -> bool:
         try:
-            with connect(self._database_url, application_name="flowversal standalone") as connection:
+            with connect(self._database_url, application_name="flowversal standalone", autocommit=True) as connection:
                 self._ready += expire_worker(connection, worker_id)
-                connection.commit()
-        except psycopg.OperationalError:
+        except psycopg.Error as error:
+            _log.warning("the steps of a dead worker are left to their leases for now", error=str(error).strip())
             return False
         self._tries = 0
         self._roll.expired(worker_id)
@@ -52,6 +54,6 @@ class LostWorkers:
             self._publisher = make_publisher(self._broker_url)
         self._tries += 1
         sent = self._publisher.publish(self._ready)
-        # While it connects it says no at once; after that the answer comes in the background.
+        # Until it knows, the answer comes in the background.
         if self._tries > PUBLISH_TRIES or not sent.done() or sent.result():
             self._ready = []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import random
 from typing import Any
@@ -19,6 +20,8 @@ from shared.log import get_logger
 from shared.nodes.base import Done, NodeType, Wait
 
 MAX_INPUT_BYTES = 1_000_000
+# Up to six bytes for each character, where all of them are control characters.
+MAX_ERROR_BYTES = 6 * 4_000 + 1_000
 _log = get_logger(__name__)
 
 
@@ -53,7 +56,10 @@ class Runner:
         except InvalidValue as error:
             return failed(claimed, NodeError("INVALID_OUTPUT", str(error)), ctx=ctx, given=given)
         except (CancelledError, asyncio.CancelledError):
-            return _outcome(claimed, Kind.STOPPED, ctx, input=given)
+            if running.stopped:
+                return _outcome(claimed, Kind.STOPPED, ctx, input=given)
+            text = f"The node canceled itself; this is a bug of the node type {claimed.node.type!r}."
+            return failed(claimed, NodeError("NODE_BUG", text, retryable=True), ctx=ctx, given=given)
         except Exception as error:  # noqa: BLE001 - third-party nodes may raise anything
             _log.exception("a node raised what it does not document", node_type=claimed.node.type)
             text = f"The node raised {type(error).__name__}; this is a bug of the node type {claimed.node.type!r}."
@@ -129,17 +135,32 @@ def _value(text: str | None) -> Any:
 
 def failed(claimed: Claimed, error: NodeError, *, ctx: StepContext | None = None, given: str | None = None) -> Outcome:
     """The outcome of an attempt that failed."""
-    details = {"code": error.code, "message": error.message[:4_000], "retryable": error.retryable}
     return _outcome(
         claimed,
         Kind.FAILED,
         ctx,
         input=given,
-        error=_safe_json(details),
+        error=_error_json(error.code, error.message, retryable=error.retryable),
         error_code=error.code,
         retryable=error.retryable,
         retry_after_s=error.retry_after_s,
         jitter=random(),  # noqa: S311 - back-off, not a secret
+    )
+
+
+def refused(outcome: Outcome, error: BaseException) -> Outcome:
+    """The failure of an attempt whose outcome Postgres would not store; what it used still counts."""
+    reason = (str(error).splitlines() or ["it gave no reason"])[0]
+    text = f"Postgres refused the step's output: {reason}"
+    return replace(
+        outcome,
+        kind=Kind.FAILED,
+        port=None,
+        input=None,
+        output=None,
+        error=_error_json("INVALID_OUTPUT", text, retryable=False),
+        error_code="INVALID_OUTPUT",
+        retryable=False,
     )
 
 
@@ -155,15 +176,10 @@ def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: An
     )
 
 
-def _safe_json(value: dict[str, Any]) -> str:
-    try:
-        return to_json(value, max_bytes=20_000).decode()
-    except InvalidValue:
-        clean = {
-            k: v.encode("ascii", "replace").decode().replace("\x00", "?") if isinstance(v, str) else v
-            for k, v in value.items()
-        }
-        return to_json(clean, max_bytes=20_000).decode()
+def _error_json(code: str, message: str, *, retryable: bool) -> str:
+    """An error as JSON that Postgres takes, whatever characters its message has."""
+    clean = message[:4_000].encode("utf-8", "replace").decode().replace("\x00", "?")
+    return to_json({"code": code, "message": clean, "retryable": retryable}, max_bytes=MAX_ERROR_BYTES).decode()
 
 
 def _input_text(params: Any) -> str | None:

@@ -78,6 +78,9 @@ class Heartbeat:
             except psycopg.OperationalError as error:
                 _log.warning("heartbeat: Postgres does not answer", error=str(error).strip())
                 self._closed.wait(0.5)
+            except Exception:  # noqa: BLE001 - without a heartbeat every lease is lost, whatever it was
+                _log.exception("heartbeat: failed in a way it should not")
+                self._closed.wait(0.5)
 
     def _serve(self, connection: psycopg.Connection[Any]) -> None:
         while not self._closed.is_set():
@@ -85,7 +88,13 @@ class Heartbeat:
             until = time.monotonic() + self._settings.heartbeat_s
             while not self._closed.is_set() and (left := until - time.monotonic()) > 0:
                 for notify in connection.notifies(timeout=min(left, 1.0), stop_after=1):
-                    self._registry.stop_execution(UUID(notify.payload))
+                    self._hear(notify.payload)
+
+    def _hear(self, payload: str) -> None:
+        try:
+            self._registry.stop_execution(UUID(payload))
+        except ValueError:
+            _log.warning("heartbeat: somebody notified something that is no execution")
 
     def _beat(self, connection: psycopg.Connection[Any]) -> None:
         running = self._registry.all()

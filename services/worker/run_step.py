@@ -11,12 +11,12 @@ import httpx2
 import orjson
 import psycopg
 
-from services.worker.attempt import Runner, failed
+from services.worker.attempt import Runner, refused
 from services.worker.context import StepContext
 from services.worker.logs import LogWriter
 from services.worker.running import Registry, Running, hold
 from shared import metrics
-from shared.domain.errors import NodeError
+from shared.db.pool import connect
 from shared.domain.outcome import Outcome
 from shared.engine.committer import Committer
 from shared.engine.repair import ready_successors
@@ -26,7 +26,7 @@ from shared.publisher import Publisher
 
 PUBLISH_WAIT_S = 5.0
 # What the committer says of an outcome that no database could take.
-UNSTORABLE = (psycopg.DataError, psycopg.ProgrammingError, orjson.JSONEncodeError)
+UNSTORABLE = (psycopg.DataError, orjson.JSONEncodeError)
 _log = get_logger(__name__)
 
 
@@ -75,7 +75,15 @@ class StepRunner:
         running = Running(key, answer.fence, acknowledge=acknowledge)
         self._registry.add(running)
         ended: Future[None] = Future()
-        self._complete(answer, running, self._run(answer, running), ended)
+        try:
+            outcome = self._run(answer, running)
+        except BaseException:
+            # Not even an outcome: the lease runs out, and another attempt counts it as a lost worker.
+            self._registry.remove(running)
+            if acknowledge is not None:
+                acknowledge()
+            raise
+        self._complete(answer, running, outcome, ended)
         if acknowledge is None:
             ended.result()
         else:
@@ -92,16 +100,22 @@ class StepRunner:
     def _complete(self, claimed: Claimed, running: Running, outcome: Outcome, ended: "Future[None]") -> None:
         """Hand in the outcome; `ended` is done when its successors are with the broker."""
         asked = self._committer.complete(outcome)
-        asked.add_done_callback(lambda completed: self._completed(claimed, running, completed, ended))
+        asked.add_done_callback(lambda _: self._completed(claimed, running, outcome, asked, ended))
 
-    def _completed(self, claimed: Claimed, running: Running, asked: "Future[Completed]", ended: "Future[None]") -> None:
+    def _completed(
+        self,
+        claimed: Claimed,
+        running: Running,
+        outcome: Outcome,
+        asked: "Future[Completed]",
+        ended: "Future[None]",
+    ) -> None:
         """In the committer's thread: publish what follows. An outcome that Postgres refuses fails its step instead."""
         error = asked.exception()
         if isinstance(error, UNSTORABLE) and running.refused is None:
             running.refused = error
             _log.error("an outcome could not be stored", node=claimed.node.id, exc_info=error)
-            text = f"Postgres refused the step's output: {str(error).splitlines()[0]}"
-            self._complete(claimed, running, failed(claimed, NodeError("INVALID_OUTPUT", text)), ended)
+            self._complete(claimed, running, refused(outcome, error), ended)
             return
         self._registry.remove(running)
         if error is not None:
@@ -117,9 +131,11 @@ class StepRunner:
     def _not_claimed(self, answer: NotClaimed, message: Any) -> None:
         """A message came twice. If a crash lost the messages of what follows its step: send them."""
         metrics.DUPLICATE_CLAIMS.inc()
-        if getattr(message, "redelivered", False):
-            refs = ready_successors(self._database_url, answer.key)
-            try:
-                self._publisher.publish(refs).result(timeout=PUBLISH_WAIT_S)
-            except TimeoutError:
-                _log.warning("the broker did not confirm in time; the sweeper will see to it", steps=len(refs))
+        if not getattr(message, "redelivered", False):
+            return
+        with connect(self._database_url, application_name="flowversal-repair", autocommit=True) as connection:
+            refs = ready_successors(connection, answer.key)
+        try:
+            self._publisher.publish(refs).result(timeout=PUBLISH_WAIT_S)
+        except TimeoutError:
+            _log.warning("the broker did not confirm in time; the sweeper will see to it", steps=len(refs))

@@ -38,8 +38,12 @@ class Registry:
     def add(self, running: Running) -> None:
         """Register an attempt; marks it stopped if its execution was stopped while it was being claimed."""
         with self._lock:
+            former = self._running.get(running.key)
             self._running[running.key] = running
             running.stopped = running.key[0] in self._stopped
+        if former is not None:
+            # Its lease was lost and the same process claimed the step anew: what still runs of it must end.
+            self.stop(former)
 
     def remove(self, running: Running) -> None:
         """The attempt is over."""

@@ -13,12 +13,17 @@ WEEKS_AHEAD = 8
 LOCK = 0x70617274
 FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 MONDAY_MS = 4 * 24 * 3600 * 1000
+LAST_WEEK = 400_000
 WEEK_MS = 7 * 24 * 3600 * 1000
 
 # Tables whose rows change keep free space on each page, so that most updates stay on it (HOT).
 _FILLFACTOR = {"executions": 60, "steps": 60}
 
-_EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
+# Asks the catalogue, under a snapshot: to_regclass may remember that a name was missing a moment ago.
+_EXIST = """
+SELECT array_agg(relname::text) FROM pg_class
+WHERE relname = ANY(%s) AND relnamespace = current_schema()::regnamespace
+"""
 _BOUNDS = "SELECT uuid7_floor(%s)::text, uuid7_floor(%s)::text"
 
 
@@ -29,13 +34,13 @@ def monday(at: datetime) -> datetime:
 
 
 def week_of(execution_id: UUID) -> datetime:
-    """The start of the week whose partitions hold an execution, read off its id."""
+    """The start of the week whose partitions hold an execution, read off its id. Ids of no time at all: the last week."""
     return _week_starting(((execution_id.int >> 80) - MONDAY_MS) // WEEK_MS)
 
 
 @lru_cache(maxsize=1_000)
 def _week_starting(number: int) -> datetime:
-    return FIRST_MONDAY + timedelta(weeks=number)
+    return FIRST_MONDAY + timedelta(weeks=min(number, LAST_WEEK))
 
 
 def partition_name(table: str, week: datetime) -> str:
@@ -59,16 +64,26 @@ def ensure_partitions(connection: psycopg.Connection[Any], *, weeks_ahead: int =
 
 
 def ensure_week(connection: psycopg.Connection[Any], week: datetime) -> list[str]:
-    """Create the missing partitions of one week (a Monday) in the caller's transaction; returns the new names."""
+    """Create the missing partitions of one week (a Monday) in the caller's transaction; returns the new names.
+
+    Whoever finds one missing waits for others that are making it.
+    """
+    if not _missing(connection, week):
+        return []
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
     created = []
-    for table in PARTITIONED:
-        name = partition_name(table, week)
-        row = connection.execute(_EXISTS, (name,)).fetchone()
-        if row is None or row[0]:
-            continue
+    for table, name in _missing(connection, week):
         _create(connection, table, name, week)
         created.append(name)
     return created
+
+
+def _missing(connection: psycopg.Connection[Any], week: datetime) -> list[tuple[str, str]]:
+    """Tables, and the names of their partitions, that the week does not have."""
+    names = {table: partition_name(table, week) for table in PARTITIONED}
+    row = connection.execute(_EXIST, (list(names.values()),)).fetchone()
+    existing = set(row[0] or ()) if row is not None else set()
+    return [(table, name) for table, name in names.items() if name not in existing]
 
 
 def _create(connection: psycopg.Connection[Any], table: str, name: str, week: datetime) -> None:

@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 3_000
 CONNECT_TIMEOUT_S = 3
 
 
@@ -17,10 +18,16 @@ class Plans(StrEnum):
 
     KEPT = (
         "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
-        " -c enable_material=off -c jit=off"
+        f" -c enable_material=off -c jit=off -c lock_timeout={LOCK_TIMEOUT_MS}"
     )
     """Once, when it is prepared (`shared.db.wire` does it, psycopg does not). For statements that look rows up by their key, whatever the statistics of a young
-    partition say: only nested loops over indexes are left to choose from."""
+    partition say: only nested loops over indexes are left to choose from. A lock is waited for 3 s at most."""
+
+
+def server_is_away(error: psycopg.OperationalError) -> bool:
+    """Whether a server is down, restarting or unreachable, rather than unwilling (a time limit, a full disk)."""
+    state = error.sqlstate
+    return state is None or state.startswith(("08", "57P"))
 
 
 def connect(

@@ -48,7 +48,8 @@ class Wire:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._pgconn = connection.pgconn
-        self._loader = Transformer(connection)
+        # Without the connection, which would never be forgotten then; only built-in types are loaded here.
+        self._loader = Transformer()
         # psycopg must not prepare on the same connection: it deallocates everybody's statements after a rollback.
         self._prepares = connection.prepare_threshold is None
         self._names: dict[str, bytes] = {}
@@ -72,6 +73,17 @@ class Wire:
         the statements after it were not run. A transaction that was open has failed then.
         """
         waiting, self._waiting = self._waiting, []
+        try:
+            failed = self._exchange(waiting)
+        except BaseException:
+            # Nobody knows what is still on its way: no later statement may meet it.
+            self._pgconn.finish()
+            raise
+        if failed is not None:
+            raise error_from_result(failed)
+
+    def _exchange(self, waiting: list[tuple[str, list[bytes | None], Answer]]) -> Any:
+        """Send, and receive until the pipeline is empty; the first failed result, or None."""
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         # What the server will answer, in order: (a statement that was prepared, None) or (None, where the rows go).
@@ -90,8 +102,7 @@ class Wire:
         self._flush()
         failed = self._receive(expected)
         pgconn.exit_pipeline_mode()
-        if failed is not None:
-            raise error_from_result(failed)
+        return failed
 
     def _receive(self, expected: list[tuple[str | None, Answer | None]]) -> Any:
         """Load the answers; the first failed result, or None."""

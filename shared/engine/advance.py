@@ -69,14 +69,23 @@ class Advance:
         self._rows: dict[UUID, dict[tuple[str, str], StepRow]] = {}
         for key, step in self._steps.items():
             self._rows.setdefault(key[0], {})[key[1:]] = step.row
+        self.repeated: list[Key] = []
+        """Steps whose outcome is in already, under the same fence: the commit of a former try had gone through."""
         self.accepted = [self._accept(outcome) for outcome in outcomes]
         """Whether each outcome counts; a stale one changes nothing."""
-        self._outcomes = [outcome for outcome, counts in zip(outcomes, self.accepted, strict=True) if counts]
+        self._outcomes = [
+            outcome
+            for outcome, counts in zip(outcomes, self.accepted, strict=True)
+            if counts and outcome.key not in self.repeated
+        ]
 
     def _accept(self, outcome: Outcome) -> bool:
         step = self._steps.get(outcome.key)
         if step is None or not _fits(outcome, step):
-            return False
+            again = step is not None and outcome.kind in _FENCED and step.fence == outcome.fence
+            if again:
+                self.repeated.append(outcome.key)
+            return again
         turn = self._turn(outcome.key[0])
         if turn is None:
             return False
@@ -123,7 +132,8 @@ class Advance:
 
     def ended(self) -> dict[UUID, str]:
         """Executions that ended, with their final state."""
-        states = {id: turn.execution.state for id, turn in self.turns.items()}
+        touched = {*self.turns, *(key[0] for key in self.repeated)}
+        states = {id: self._executions[id].row.state for id in touched if id in self._executions}
         return {id: state for id, state in states.items() if state in TERMINAL_EXECUTION}
 
 

@@ -18,6 +18,7 @@ from shared.db.wire import wire_of
 from shared.domain.outcome import Key, Outcome
 from shared.engine import claim as claims
 from shared.engine.advance import Advance, send_locks
+from shared.engine.repair import ready_successors
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 
 Request = TypeVar("Request")
@@ -67,6 +68,7 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     On an autocommit connection the transaction begins and ends with the round trips. On any other connection the batch joins
     the caller's transaction, which the caller commits. A week without partitions has nothing to claim or to end.
     """
+    batch.claimed, batch.completed, batch.touched, batch.ended = [], [], set(), {}
     begin = connection.info.transaction_status is TransactionStatus.IDLE
     own = begin and connection.autocommit
     week = Week(wire_of(connection), batch.week)
@@ -76,7 +78,7 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
         week.wire.forget()
         if own and not connection.closed:
             connection.rollback()
-        if own and isinstance(error, psycopg.errors.UndefinedTable):
+        if own and isinstance(error, psycopg.errors.UndefinedTable) and f"_p{batch.week:%Y%m%d}" in str(error):
             return _nothing_there(batch)
         raise
     return batch
@@ -102,17 +104,20 @@ def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin
     if claiming is not None:
         batch.claimed = claims.answers(batch.claims, claiming)
     if advance is not None:
-        _completed(batch, advance)
+        _completed(connection, batch, advance)
     batch.touched.update(answer.key[0] for answer in batch.claimed if isinstance(answer, Claimed))
 
 
-def _completed(batch: Batch, advance: Advance) -> None:
+def _completed(connection: psycopg.Connection[Any], batch: Batch, advance: Advance) -> None:
     """The answers to the outcomes; the first one of an execution gets all its steps to publish."""
     ready = advance.ready()
     for outcome, accepted in zip(batch.outcomes, advance.accepted, strict=True):
-        refs = ready.pop(outcome.key[0], ()) if accepted else ()
+        if outcome.key in advance.repeated:
+            refs = ready_successors(connection, outcome.key)
+        else:
+            refs = ready.pop(outcome.key[0], ()) if accepted else ()
         batch.completed.append(Completed(outcome.key, accepted, refs))
-    batch.touched.update(advance.turns)
+    batch.touched.update(advance.turns, (key[0] for key in advance.repeated))
     batch.ended = advance.ended()
 
 

@@ -15,12 +15,15 @@ import psycopg
 from shared.db import hot
 from shared.db.hot import Week, json_rows, key_rows, uuid_array
 from shared.db.wire import Answer
+from shared.domain.errors import FlowversalError
 from shared.domain.outcome import Key
 from shared.domain.plan import Plan, PlanNode
 from shared.engine.plans import plan_of
 from shared.engine.requests import Claim, Claimed, NotClaimed, Value
+from shared.log import get_logger
 
 _REMEMBERED = 50_000
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -28,7 +31,7 @@ class Known:
     """What a process remembers of an execution. `started`: a step of it was claimed, so it is not `queued` any more."""
 
     workflow_id: UUID
-    plan: Plan
+    version_id: UUID
     started: bool = False
 
 
@@ -37,6 +40,7 @@ class Claiming:
     """Claims on their way: the statements are in the wire, the answers come with the round trip."""
 
     known: dict[UUID, Known]
+    plans: dict[UUID, Plan]
     claimed: Answer
     values: Answer | None
 
@@ -45,23 +49,24 @@ def send_claims(
     connection: psycopg.Connection[Any], week: Week, claims: Sequence[Claim], *, worker: str, lease_s: float
 ) -> Claiming:
     """Add the claims to the next round trip. Executions that this process has not met cost a round trip of their own."""
-    known = _know(connection, week, {claim.key[0] for claim in claims})
+    known = _know(week, {claim.key[0] for claim in claims})
+    plans = {id: plan for id, execution in known.items() if (plan := _plan(connection, execution)) is not None}
     asked = sorted(
-        (claim for claim in claims if claim.key[0] in known and claim.key[1] in known[claim.key[0]].plan.nodes),
+        (claim for claim in claims if claim.key[0] in plans and claim.key[1] in plans[claim.key[0]].nodes),
         key=lambda claim: claim.key,
     )
-    starting = sorted(id for id, execution in known.items() if not execution.started)
+    starting = sorted({claim.key[0] for claim in asked if not known[claim.key[0]].started})
     if starting:
         week.run(hot.START, {"ids": uuid_array(starting)})
     rows = key_rows(claim.key for claim in asked)
     reads: set[Key] = set()
     for row, claim in zip(rows, asked, strict=True):
-        node = known[claim.key[0]].plan.nodes[claim.key[1]]
+        node = plans[claim.key[0]].nodes[claim.key[1]]
         row |= {"fence": claim.fence, "timeout_s": node.timeout_ms / 1000}
         reads.update((claim.key[0], name, "") for name in _reads(node))
     claimed = week.run(hot.CLAIM, {"claims": json_rows(rows), "worker": worker, "lease_s": lease_s})
     values = week.run(hot.READ_VALUES, {"keys": json_rows(key_rows(reads))}) if reads else None
-    return Claiming(known, claimed, values)
+    return Claiming(known, plans, claimed, values)
 
 
 def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotClaimed]:
@@ -76,7 +81,7 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
         if row is None:
             found.append(NotClaimed(claim.key))
             continue
-        execution = claiming.known[claim.key[0]]
+        execution, plan = claiming.known[claim.key[0]], claiming.plans[claim.key[0]]
         execution.started = True
         found.append(
             Claimed(
@@ -86,12 +91,21 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
                 resumed=row[1],
                 queue_wait_s=row[2],
                 workflow_id=execution.workflow_id,
-                plan=execution.plan,
-                node=execution.plan.nodes[claim.key[1]],
+                plan=plan,
+                node=plan.nodes[claim.key[1]],
                 values=values.get(claim.key[0], {}),
             )
         )
     return found
+
+
+def _plan(connection: psycopg.Connection[Any], execution: Known) -> Plan | None:
+    """The plan; None where this process cannot compile it: its steps wait for one that can."""
+    try:
+        return plan_of(connection, execution.version_id)
+    except FlowversalError as error:
+        _log.error("a version cannot be run by this worker", version_id=str(execution.version_id), error=str(error))
+        return None
 
 
 def _reads(node: PlanNode) -> Iterable[str]:
@@ -99,7 +113,7 @@ def _reads(node: PlanNode) -> Iterable[str]:
     return [*node.reads, ""] if "input" in node.params.names else node.reads
 
 
-def _know(connection: psycopg.Connection[Any], week: Week, ids: set[UUID]) -> dict[UUID, Known]:
+def _know(week: Week, ids: set[UUID]) -> dict[UUID, Known]:
     """Those of these executions that exist, from memory where possible."""
     memory = _memory()
     missing = [id for id in ids if id not in memory]
@@ -107,7 +121,7 @@ def _know(connection: psycopg.Connection[Any], week: Week, ids: set[UUID]) -> di
         found = week.run(hot.READ_EXECUTIONS, {"ids": uuid_array(missing)})
         week.wire.round_trip()
         for id, workflow_id, version_id in found.rows:
-            memory[id] = Known(workflow_id, plan_of(connection, version_id))
+            memory[id] = Known(workflow_id, version_id)
         while len(memory) > _REMEMBERED:
             memory.popitem(last=False)
     return {id: memory[id] for id in ids if id in memory}

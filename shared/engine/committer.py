@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from shared import metrics
-from shared.db.pool import Plans, connect
+from shared.db.pool import Plans, connect, server_is_away
 from shared.domain.outcome import Key, Outcome
 from shared.engine.batch import Batch, Options, by_week, run_batch
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
@@ -22,27 +23,36 @@ from shared.log import get_logger
 
 MAX_BATCH = 64
 MAX_BATCH_CHARACTERS = 8_000_000
+UNWILLING_TRIES = 20
 _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 _log = get_logger(__name__)
-_Asked = tuple[Claim | Outcome, Future[Any]]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request that waits for its answer; `tries`: how often the server would not, although it was there."""
+
+    request: Claim | Outcome
+    future: "Future[Any]" = field(default_factory=Future)
+    tries: int = 0
 
 
 def _key(asked: _Asked) -> Key:
-    return asked[0].key
+    return asked.request.key
 
 
 def _size(asked: _Asked) -> int:
     """Characters of what a step was given and returned."""
-    request = asked[0]
+    request = asked.request
     return 0 if isinstance(request, Claim) else len(request.input or "") + len(request.output or "")
 
 
 class Committer:
     """Takes claims and outcomes from any thread and answers with futures.
 
-    A future fails with psycopg.DataError (or another permanent error) when its own row cannot be written; a server
-    that does not answer is waited for, with the same fences: a batch whose commit was in doubt finds itself again.
+    A future fails with psycopg.DataError (or another error of its own) when its row cannot be written; a server that
+    does not answer is waited for, with the same fences: a batch whose commit was in doubt finds itself again.
     """
 
     def __init__(self, database_url: str, options: Options, on_batch: Callable[[Batch], None]) -> None:
@@ -70,29 +80,33 @@ class Committer:
         self._thread.join(timeout=10)
 
     def _ask(self, request: Claim | Outcome) -> "Future[Any]":
-        future: Future[Any] = Future()
-        self._queue.put((request, future))
-        return future
+        asked = _Asked(request)
+        self._queue.put(asked)
+        return asked.future
 
     def _run(self) -> None:
-        while True:
-            asked = self._gather()
-            if asked:
-                for week in by_week(asked, _key):
+        while asked := self._gather():
+            for week in by_week(asked, _key):
+                try:
                     self._write(week)
-            elif self._stopping.is_set():
-                break
+                except Exception as error:  # noqa: BLE001 - the thread must live, whatever it was
+                    _log.exception("the committer failed at a batch in a way it should not")
+                    for one in week:
+                        if not one.future.done():
+                            one.future.set_exception(error)
         if self._connection is not None:
             self._connection.close()
 
     def _gather(self) -> list[_Asked]:
-        """Everything that waits now, at most MAX_BATCH and about MAX_BATCH_CHARACTERS; blocks for the first one."""
-        first = self._queue.get()
-        asked = [] if first is None else [first]
-        size = sum(_size(item) for item in asked)
+        """Everything that waits now, at most MAX_BATCH and about MAX_BATCH_CHARACTERS; blocks for the first one.
+
+        Empty once the committer is closed and nothing waits.
+        """
+        asked: list[_Asked] = []
+        size = 0
         while len(asked) < MAX_BATCH and size < MAX_BATCH_CHARACTERS:
             try:
-                more = self._queue.get_nowait()
+                more = self._queue.get(block=not asked and not self._stopping.is_set())
             except queue.Empty:
                 break
             if more is not None:
@@ -101,35 +115,46 @@ class Committer:
         return asked
 
     def _write(self, asked: Sequence[_Asked]) -> None:
-        claims = [item for item in asked if isinstance(item[0], Claim)]
-        outcomes = [item for item in asked if isinstance(item[0], Outcome)]
-        batch = Batch([c[0] for c in claims], [o[0] for o in outcomes], self._options)  # type: ignore[misc]
+        claims = [one for one in asked if isinstance(one.request, Claim)]
+        outcomes = [one for one in asked if isinstance(one.request, Outcome)]
+        batch = Batch([one.request for one in claims], [one.request for one in outcomes], self._options)  # type: ignore[misc]
         try:
             self._transact(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, only the guilty one may fail
             self._split(asked, error)
             return
         metrics.COMMITTER_BATCH.observe(len(asked))
-        for (_, future), answer in zip([*claims, *outcomes], [*batch.claimed, *batch.completed], strict=True):
-            future.set_result(answer)
+        for one, answer in zip([*claims, *outcomes], [*batch.claimed, *batch.completed], strict=True):
+            one.future.set_result(answer)
         self._on_batch(batch)
 
     def _split(self, asked: Sequence[_Asked], error: Exception) -> None:
-        if len(asked) == 1:
-            asked[0][1].set_exception(error)
+        if len(asked) > 1:
+            middle = len(asked) // 2
+            self._write(asked[:middle])
+            self._write(asked[middle:])
             return
-        middle = len(asked) // 2
-        self._write(asked[:middle])
-        self._write(asked[middle:])
+        (one,) = asked
+        one.tries += 1
+        if isinstance(error, psycopg.OperationalError) and one.tries < UNWILLING_TRIES and not self._stopping.is_set():
+            _log.warning("Postgres would not; trying again", error=str(error).strip(), attempt=one.tries)
+            self._queue.put(one)
+        else:
+            one.future.set_exception(error)
 
     def _transact(self, batch: Batch) -> None:
-        """Run the batch until it is committed; waits for a server that is away, reruns after a deadlock."""
+        """Run the batch until it is committed; waits for a server that is away, reruns after a deadlock.
+
+        Raises what the server says of the batch itself, a time limit or a full disk among it.
+        """
         for attempt in range(1_000_000):
             try:
                 run_batch(self._connect(), batch)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 _log.info("a batch met another one; running it again")
             except psycopg.OperationalError as error:
+                if not server_is_away(error):
+                    raise
                 self._away(attempt, error)
             else:
                 return

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from shared.db.pool import server_is_away
 from shared.domain.outcome import Outcome
 from shared.engine.complete import Applied, apply
 from shared.log import get_logger
@@ -15,6 +16,7 @@ UPDATE steps SET due_at = clock_timestamp() + interval '1 minute'
 WHERE execution_id = %s AND node = %s AND item = %s AND due_at IS NOT NULL
 """
 
+_RACES = ("40P01", "40001")
 _log = get_logger(__name__)
 
 
@@ -23,13 +25,17 @@ def apply_isolated(
 ) -> Applied:
     """All outcomes in one transaction; if that fails, each in its own, and the guilty ones are logged and postponed.
 
-    A server that is away, or a deadlock, raises psycopg.OperationalError: nothing is guilty then, the next pass finds
-    the same steps again.
+    A server that is away, or a deadlock, raises psycopg.OperationalError: nothing is guilty then. The next pass finds
+    the same steps again, and those that met a time limit.
     """
     try:
         return apply(connection, outcomes, republish_s=republish_s)
-    except psycopg.OperationalError:
-        raise
+    except psycopg.OperationalError as error:
+        if server_is_away(error) or error.sqlstate in _RACES:
+            raise
+        if len(outcomes) == 1:
+            _log.warning("a step cannot be advanced now", execution_id=str(outcomes[0].key[0]), error=str(error))
+            return Applied([], set(), 0)
     except Exception as error:  # noqa: BLE001 - whatever it is, only the guilty one may be held up
         if len(outcomes) == 1:
             _postpone(connection, outcomes[0], error)

@@ -1,5 +1,6 @@
 """Plans of versions, compiled once per process: a version never changes."""
 
+import threading
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ VERSION_DEFINITION = "SELECT definition::text FROM workflow_versions WHERE id = 
 """The definition of an immutable version."""
 
 _CACHED_PLANS = 1_000
+_lock = threading.Lock()
 
 
 def plan_of(connection: psycopg.Connection[Any], version_id: UUID) -> Plan:
@@ -37,6 +39,7 @@ def _plans() -> dict[UUID, Plan]:
 
 def _remember(version_id: UUID, plan: Plan) -> None:
     plans = _plans()
-    if len(plans) >= _CACHED_PLANS:
-        plans.pop(next(iter(plans)))
-    plans[version_id] = plan
+    with _lock:
+        if len(plans) >= _CACHED_PLANS:
+            plans.pop(next(iter(plans)))
+        plans[version_id] = plan

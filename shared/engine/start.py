@@ -88,9 +88,11 @@ def _ensure_current_weeks(connection: psycopg.Connection[Any]) -> None:
     """
     week = monday(datetime.now(UTC))
     known = (connection.info.host, connection.info.port, connection.info.dbname, week)
-    if known not in _weeks_seen():
-        for missing in (week, week + timedelta(weeks=1)):
-            ensure_week(connection, missing)
+    if known in _weeks_seen():
+        return
+    made = [table for each in (week, week + timedelta(weeks=1)) for table in ensure_week(connection, each)]
+    if not made:
+        # What this transaction makes may still be rolled back.
         _weeks_seen().add(known)
 
 

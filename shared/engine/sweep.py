@@ -27,17 +27,17 @@ WHERE s.due_at IS NOT NULL AND s.state = 'running'
 GROUP BY s.pool, e.priority
 """
 
-# A message counts as lost when its queue is empty, or has gone past the step by `after_s`. Each new message doubles
-# the wait until the next. Rows that somebody is working on are skipped.
+# A message counts as lost when its queue is empty, or has gone past the step, by `age_s`. Each new message doubles the
+# wait until the next. Rows that somebody is working on are skipped.
 REPUBLISH = """
 WITH found AS (
   SELECT s.execution_id, s.node, s.item, e.priority
   FROM steps s JOIN executions e ON e.id = s.execution_id
   JOIN unnest(%(pools)s::text[], %(priorities)s::smallint[], %(reached)s::timestamptz[], %(empty)s::boolean[])
     AS q (pool, priority, reached, empty) ON q.pool = s.pool AND q.priority = e.priority
-  WHERE s.due_at <= now() AND s.state = 'ready' AND e.stopping IS NULL
+  WHERE s.due_at <= now() + make_interval(secs => %(ahead_s)s) AND s.state = 'ready' AND e.stopping IS NULL
     AND s.execution_id BETWEEN %(lo)s AND %(hi)s AND e.id BETWEEN %(lo)s AND %(hi)s
-    AND s.ready_at < CASE WHEN q.empty THEN now() ELSE q.reached END - make_interval(secs => %(after_s)s)
+    AND s.ready_at < CASE WHEN q.empty THEN now() ELSE q.reached END - make_interval(secs => %(age_s)s)
   ORDER BY s.due_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED)
 UPDATE steps s SET republished = least(s.republished + 1, 1000),
   due_at = now() + make_interval(secs => least(%(longest_s)s, %(after_s)s * 2 ^ least(s.republished + 1, 20)))
@@ -86,16 +86,22 @@ def sweep(
     queues: Sequence[QueueState],
     *,
     after_s: float = 5.0,
+    outage: bool = False,
     limit: int = LIMIT,
     horizon: Horizon = EVERYTHING,
 ) -> list[StepRef]:
-    """Steps to publish (again) once this is committed, at most `limit`, the longest overdue first."""
+    """Steps to publish (again) once this is committed, at most `limit`, the longest overdue first.
+
+    After an `outage` of the broker nobody waits for `after_s`: what is ready while its queue is empty was lost.
+    """
     values = {
         "pools": [queue.pool for queue in queues],
         "priorities": [queue.priority for queue in queues],
         "reached": [queue.reached for queue in queues],
         "empty": [queue.empty for queue in queues],
         "after_s": after_s,
+        "age_s": 0.0 if outage else after_s,
+        "ahead_s": after_s if outage else 0.0,
         "longest_s": LONGEST_WAIT_S,
         "limit": limit,
         **horizon._asdict(),

@@ -21,6 +21,8 @@ CODES = {
 }
 """The codes that `failure` and the guarded network raise."""
 
+MAX_RETRY_AFTER_S = 3_600.0
+
 
 def failure(error: httpx2.HTTPError, host: str) -> NodeError:
     """The node error for a failed exchange with `host`; no URL, header or body is in its text."""
@@ -61,13 +63,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def retry_after_s(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds of a Retry-After header, from a number or a date; None if it is missing or makes no sense."""
+    """Seconds of a Retry-After header, from a number or a date; None if it is missing or makes no sense.
+
+    At most an hour: no server parks a run for longer.
+    """
     text = (value or "").strip()
     if text.isdecimal():
-        return float(text[:9])
+        return min(float(text[:9]), MAX_RETRY_AFTER_S)
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+    return min(max(0.0, (at - (now or datetime.now(UTC))).total_seconds()), MAX_RETRY_AFTER_S)

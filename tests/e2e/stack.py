@@ -1,5 +1,6 @@
 """Everything a browser test needs, really running: API and dashboard behind one port, a worker, a database of its own."""
 
+import json
 import os
 import socket
 import subprocess
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import psycopg
 
 from shared.auth.passwords import hash_password
@@ -37,7 +37,7 @@ class Stack:
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             method=method,
-            data=None if body is None else orjson.dumps(body),
+            data=None if body is None else json.dumps(body).encode(),
             headers={
                 "Authorization": f"Bearer {TOKEN}",
                 "Content-Type": "application/json",
@@ -45,7 +45,7 @@ class Stack:
             },
         )
         with urllib.request.urlopen(request) as response:
-            return orjson.loads(response.read())
+            return json.loads(response.read())
 
     def publish(self, name: str, nodes: list[dict[str, Any]]) -> str:
         """A published workflow of these nodes, one after the other; its id."""

@@ -237,6 +237,37 @@ def test_a_workflow_is_written_published_and_run_in_the_browser(stack: Stack, si
     expect(page.get_by_role("dialog", name="Workflow finished")).to_be_visible()
 
 
+def test_no_integer_is_rounded_on_its_way_through_the_browser(stack: Stack, signed_in: Open):
+    """What is beyond 2^53 would be, if a script parsed it."""
+    big = int("7" * 100)
+    value = {"id": "a", "type": "transform", "name": "Big", "params": {"output": ["{{ input }}", big]}}
+    workflow = stack.publish("Big numbers", [value])
+    page = signed_in(f"/workflows/{workflow}/edit")
+    text = page.get_by_role("textbox", name="Definition (JSON)")
+    page.get_by_label("Description").fill("Only this is new")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#editor-state")).to_have_text("Saved")
+    assert (
+        stack.call("GET", f"/workflows/{workflow}")["definition"]["containers"][0]["nodes"][0]["params"]["output"][1]
+        == big
+    )
+    page.get_by_role("button", name="Format").click()
+    text.press("End")
+    text.fill(text.input_value().replace('"Big"', '"Bigger"'))
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#editor-state")).to_have_text("Saved")
+    saved = stack.call("GET", f"/workflows/{workflow}")["definition"]["containers"][0]["nodes"][0]
+    assert (saved["name"], saved["params"]["output"][1]) == ("Bigger", big)
+    page.goto("/workflows")
+    page.locator(f"[data-run-input='{workflow}']").click()
+    dialog = page.get_by_role("dialog", name="Run with input")
+    dialog.get_by_label("Input (JSON)").fill(str(big))
+    dialog.get_by_role("button", name="Run").click()
+    results = page.get_by_role("dialog", name="Workflow finished")
+    execution = results.locator("[data-part=id]").inner_text()
+    assert stack.call("GET", f"/executions/{execution}")["output"] == [big, big]
+
+
 def test_a_viewer_looks_but_neither_runs_nor_writes(stack: Stack, signed_in: Open):
     workflow = stack.publish("Shared with all", [simulate("a", "A", 1)])
     page = signed_in("/workflows", stack.viewer)

@@ -3,7 +3,9 @@
 import importlib
 import pkgutil
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +60,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
         **dict.fromkeys(["opened", "waiting", "total_steps", "roots", "ahead_s"], 1),
-        **dict.fromkeys(["lease_s", "republish_s", "after_s", "longest_s"], 5.0),
+        **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(["id", "workflow_id", "version_id", "user_id", "trigger_id"], execution_id),
         **dict.fromkeys(["ids", "completing", "starting"], f"{{{execution_id}}}"),
         **dict.fromkeys(_ROWS, "[]"),
@@ -207,6 +209,21 @@ def test_partitions_are_made_once_and_hold_their_week(database_url: str) -> None
             (week + timedelta(days=6, hours=23),),
         ).fetchone()
         assert row == (partition_name("executions", week),)
+
+
+def test_four_first_starts_in_a_week_without_partitions(database_url: str) -> None:
+    """They make the partitions together; none of them fails, and one that rolls back leaves no wrong memory."""
+    week = monday(datetime.now(UTC)) + timedelta(weeks=40)
+    barrier = threading.Barrier(4)
+
+    def make(_: int) -> list[str]:
+        with connect(database_url, application_name="test") as connection:
+            barrier.wait(10)
+            return ensure_week(connection, week)
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(make, range(4)))
+    assert sorted(map(len, made)) == [0, 0, 0, len(PARTITIONED)]
 
 
 def test_hot_tables_leave_room_for_updates_on_the_page(database_url: str) -> None:

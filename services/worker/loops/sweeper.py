@@ -17,7 +17,9 @@ _MOST_ROUNDS = 20
 
 
 class Sweeper(Loop):
-    """Asks the broker only when a step is due; while the broker is away nothing is published and no wait grows."""
+    """Asks the broker only when a step is due, or when it is back after an outage: then everything that is ready and in no
+    queue is published at once, the oldest first. While it is away nothing is published and no wait grows.
+    """
 
     interval_s: ClassVar[float] = 1.0
 
@@ -25,18 +27,23 @@ class Sweeper(Loop):
         super().__init__(tools)
         self._horizon = RenewedHorizon()
         self._reached: dict[tuple[str, int], datetime] = {}
+        self._outages = 0
 
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One sweep."""
         horizon = self._horizon.get(connection)
-        if something_due(connection, horizon=horizon):
-            self._sweep(connection, horizon)
+        publisher = self.tools.publisher
+        outage = publisher.outages != self._outages
+        if publisher.connected and (outage or something_due(connection, horizon=horizon)):
+            self._sweep(connection, horizon, outage=outage)
         return min(self.interval_s, self.tools.settings.sweep_s)
 
-    def _sweep(self, connection: psycopg.Connection[Any], horizon: Horizon) -> None:
+    def _sweep(self, connection: psycopg.Connection[Any], horizon: Horizon, *, outage: bool) -> None:
+        outages = self.tools.publisher.outages
         depths = queue_depths(self.tools.settings.broker_url, list(_QUEUES))
         if depths is None:
             return
+        self._outages = outages
         for queue, reached in progress(connection, horizon=horizon).items():
             self._reached[queue] = max(reached, self._reached.get(queue, reached))
         queues = [
@@ -44,7 +51,8 @@ class Sweeper(Loop):
             for name, queue in _QUEUES.items()
         ]
         for _ in range(_MOST_ROUNDS):
-            refs = sweep(connection, queues, after_s=self.tools.settings.republish_after_s, horizon=horizon)
+            after_s = self.tools.settings.republish_after_s
+            refs = sweep(connection, queues, after_s=after_s, outage=outage, horizon=horizon)
             self.tools.publisher.publish(refs)
             metrics.SWEEPER_ACTIONS.labels("republished").inc(len(refs))
             if len(refs) < LIMIT:

@@ -96,3 +96,11 @@ def test_execution_without_open_steps_is_ended(scene: Scene, stopping: str | Non
     execution = scene.execution(started.id)
     assert (execution["state"], execution["open_steps"]) == (state, 0)
     assert scene.one("SELECT state FROM stats_delta")["state"] == state
+
+
+def test_after_an_outage_nobody_waits(scene: Scene) -> None:
+    fresh, older = scene.start().ready[0], scene.start().ready[0]
+    scene.pass_time(3, older)
+    assert sweep(scene.connection, FULL, outage=True) == []
+    assert sweep(scene.connection, EMPTY, outage=True) == [older, fresh], "the oldest first"
+    assert sweep(scene.connection, EMPTY, outage=True) == [], "and once"

@@ -1,12 +1,15 @@
 """The committer: many threads' claims and outcomes in few transactions, and what happens to them when something fails."""
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from shared.domain.outcome import Kind, Outcome
-from shared.engine.batch import Options
+from shared.engine.batch import Batch, Options, run_batch
 from shared.engine.committer import Committer
 from shared.engine.requests import Claim, Claimed, NotClaimed
 from tests.integration.engine.conftest import EngineScene
@@ -87,3 +90,58 @@ def test_what_waits_is_written_before_it_closes(scene: EngineScene) -> None:
     asked = [committer.complete(scene.done(each, output="1")) for each in claimed]
     committer.close()
     assert all(future.result(0).accepted for future in asked)
+
+
+def test_an_id_of_no_time_is_not_claimed_and_harms_nobody(scene: EngineScene, committer: Committer) -> None:
+    strange = (UUID(int=(1 << 128) - 1), "a", "")
+    assert committer.claim(Claim(strange, 1)).result(ANSWER_S) == NotClaimed(strange)
+    claim_all(scene, committer, 2)
+
+
+def test_it_closes_at_once(scene: EngineScene) -> None:
+    for _ in range(20):
+        committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
+        committer.claim(Claim((*scene.start().ready[0][:3],), 1))
+        began = time.monotonic()
+        committer.close()
+        assert time.monotonic() - began < 5
+
+
+def test_a_row_that_somebody_holds_does_not_stop_the_others(
+    scene: EngineScene, committer: Committer, other: Callable[[], psycopg.Connection[Any]]
+) -> None:
+    blocked, free = claim_all(scene, committer, 2)
+    holding = other()
+    with holding.transaction():
+        holding.execute("SELECT FROM executions WHERE id = %s FOR UPDATE", (blocked.key[0],))
+        waiting = committer.complete(scene.done(blocked, output="1"))
+        assert committer.complete(scene.done(free, output="1")).result(ANSWER_S).accepted
+        assert not waiting.done()
+    assert waiting.result(ANSWER_S).accepted
+
+
+def test_a_commit_in_doubt_is_found_again(scene: EngineScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server commits and the answer is lost: the batch runs again, and the successors are still published."""
+    seen: list[Batch] = []
+    lost = [True]
+
+    def commit_and_lose(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
+        done = run_batch(connection, batch)
+        if batch.outcomes and lost.pop():
+            lost.append(False)
+            connection.close()
+            raise psycopg.OperationalError("the connection is lost")
+        return done
+
+    monkeypatch.setattr("shared.engine.committer.run_batch", commit_and_lose)
+    committer = Committer(scene.database_url, Options(worker="w"), seen.append)
+    (first,) = claim_all(scene, committer, 1)
+    completed = committer.complete(scene.done(first, output="1")).result(ANSWER_S)
+    assert (completed.accepted, [ref.node for ref in completed.ready]) == (True, ["b"])
+    (second,) = [committer.claim(Claim((*completed.ready[0][:3],), 5)).result(ANSWER_S)]
+    lost[:] = [True]
+    assert isinstance(second, Claimed)
+    assert committer.complete(scene.done(second, output="1")).result(ANSWER_S).accepted
+    committer.close()
+    assert seen[-1].ended == {first.key[0]: "success"}, "the end is counted although its first commit was in doubt"
+    assert scene.one("SELECT count(*) AS n FROM stats_delta")["n"] == 1

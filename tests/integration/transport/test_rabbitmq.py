@@ -2,12 +2,15 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pika
 import pytest
+from dramatiq.middleware import Middleware
 
+from services.worker.running import hold
 from shared.broker import queue_depths, queue_name, queue_names
 from shared.publisher import make_publisher
 from shared.rabbitmq import queue_arguments
@@ -118,3 +121,50 @@ def test_a_deleted_queue_is_declared_again(amqp_url: str) -> None:
     assert depths[QUEUE] == 1
     connection.close()
     publisher.close()
+
+
+def test_a_channel_that_the_server_closes_is_opened_again(amqp_url: str) -> None:
+    """A queue with other arguments closes the channel and not the connection: no publish may wait for ever."""
+    connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+    channel = connection.channel()
+    channel.queue_declare(queue=QUEUE, durable=True, arguments={"x-message-ttl": 1_000})
+    publisher = make_publisher(amqp_url)
+    assert publisher.publish([ref("a")]).result(timeout=10) is False
+    channel.queue_delete(queue=QUEUE)
+    connection.close()
+    ends = time.monotonic() + 20
+    while not publisher.publish([ref("b")]).result(timeout=10):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    assert publisher.connected
+    assert publisher.outages >= 1
+    publisher.close()
+
+
+def test_a_held_message_is_settled_once_and_later(amqp_url: str, work: Work) -> None:
+    """Dramatiq's acknowledgement after the actor is ignored while a message is held; the real one comes when told."""
+    held: list[Callable[[], object]] = []
+    broker, sink = work(amqp_url)
+
+    class Hold(Middleware):
+        def before_process_message(self, _broker: Any, message: Any) -> None:
+            settle = hold(message)
+            assert settle is not None
+            held.append(settle)
+
+    broker.add_middleware(Hold())
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref(str(number)) for number in range(5)]).result(timeout=10):
+        pass
+    sink.wait(5)
+    consumer = next(thread.consumer for thread in consumer_threads() if thread.queue_name == QUEUE)
+    assert len(consumer.known_tags) == 5, "all are still out"
+    for settle in reversed(held):
+        settle()
+        settle()
+    ends = time.monotonic() + 10
+    while consumer._finished or consumer.known_tags:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    publisher.close()
+    assert (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 0

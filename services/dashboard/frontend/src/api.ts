@@ -28,6 +28,25 @@ export class ApiError extends Error {
   }
 }
 
+/** JSON text that is sent as it was typed: JSON.parse would round integers beyond 2^53. */
+export class RawJson {
+  private constructor(readonly text: string) {}
+
+  /** Throws SyntaxError for what is no JSON. */
+  static of(text: string): RawJson {
+    JSON.parse(text);
+    return new RawJson(text);
+  }
+
+  /** An object of these fields; those that are undefined are left out. */
+  static object(fields: Record<string, unknown>): RawJson {
+    const parts = Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => `${JSON.stringify(key)}:${value instanceof RawJson ? value.text : JSON.stringify(value)}`);
+    return new RawJson(`{${parts.join(",")}}`);
+  }
+}
+
 /** Call the API with the session's cookie and CSRF value. Throws ApiError; status 0 when the server is out of reach. */
 export async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
@@ -36,7 +55,7 @@ export async function call<T>(method: string, path: string, body?: unknown, head
   if (method === "POST") sent["Idempotency-Key"] = randomKey();
   let response: Response;
   try {
-    response = await fetch(`/api/v1${path}`, { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) });
+    response = await fetch(`/api/v1${path}`, { method, headers: sent, body: body === undefined ? null : body instanceof RawJson ? body.text : JSON.stringify(body) });
   } catch {
     throw new ApiError(0, "The server does not answer. Check the connection and try again.", []);
   }

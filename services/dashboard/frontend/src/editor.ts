@@ -1,5 +1,6 @@
-import { ApiError, call, type Problem } from "./api";
+import { ApiError, RawJson, call, type Problem } from "./api";
 import { toast } from "./dialogs";
+import { indent } from "./indent";
 import { locate } from "./locate";
 
 const CHECK_MS = 400;
@@ -20,9 +21,12 @@ class Editor {
   private readonly nameField: HTMLInputElement;
   private dirty = false;
   private checking = 0;
+  /** The text that the server has; none yet for a new workflow. */
+  private stored: string | undefined;
 
   constructor(private readonly form: HTMLFormElement) {
     this.text = form.querySelector<HTMLTextAreaElement>("textarea[name=definition]")!;
+    this.stored = form.dataset.workflow === undefined ? undefined : this.text.value;
     this.nameField = form.querySelector<HTMLInputElement>("input[name=name]")!;
   }
 
@@ -50,9 +54,9 @@ class Editor {
     void this.check();
   }
 
-  private parse(): unknown {
+  private parse(): RawJson | undefined {
     try {
-      return JSON.parse(this.text.value);
+      return RawJson.of(this.text.value);
     } catch (error) {
       this.show([{ path: "", message: `This is not valid JSON: ${(error as Error).message}` }]);
       return undefined;
@@ -64,7 +68,7 @@ class Editor {
     if (definition === undefined) return;
     const asked = this.text.value;
     try {
-      await call("POST", "/workflows/validate", { definition });
+      await call("POST", "/workflows/validate", RawJson.object({ definition }));
       if (asked === this.text.value) this.show([]);
     } catch (error) {
       if (error instanceof ApiError && asked === this.text.value) this.show(this.problemsOf(error));
@@ -79,9 +83,11 @@ class Editor {
     const definition = this.parse();
     if (definition === undefined || !this.named()) return;
     this.mark("Saving…");
+    const asked = this.text.value;
     try {
       const saved = await this.store(definition);
       this.dirty = false;
+      this.stored = asked;
       this.form.dataset.revision = String(saved.revision);
       if (publish) await call("POST", `/workflows/${saved.id}/publish`, {});
       if (publish || this.form.dataset.workflow === undefined) location.assign(`/workflows/${saved.id}${publish ? "" : "/edit"}`);
@@ -96,9 +102,10 @@ class Editor {
     }
   }
 
-  private store(definition: unknown): Promise<Saved> {
+  private store(definition: RawJson): Promise<Saved> {
     const description = this.form.querySelector<HTMLInputElement>("input[name=description]")!.value;
-    const body = { name: this.nameField.value.trim(), description, definition, draft: true };
+    const changed = this.text.value === this.stored ? undefined : definition;
+    const body = RawJson.object({ name: this.nameField.value.trim(), description, definition: changed, draft: true });
     const id = this.form.dataset.workflow;
     if (id === undefined) return call<Saved>("POST", "/workflows", body);
     return call<Saved>("PUT", `/workflows/${id}`, body, { "If-Match": `"${this.form.dataset.revision}"` });
@@ -148,7 +155,7 @@ class Editor {
 
   private format(): void {
     const definition = this.parse();
-    if (definition !== undefined) this.text.value = JSON.stringify(definition, null, 2);
+    if (definition !== undefined) this.text.value = indent(definition.text);
   }
 
   private showPlace(): void {

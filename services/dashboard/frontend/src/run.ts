@@ -1,4 +1,4 @@
-import { ApiError, call, type Execution, isOver } from "./api";
+import { ApiError, RawJson, call, type Execution, isOver } from "./api";
 import { dialog, openDialog, part, toast } from "./dialogs";
 import { short } from "./format";
 import { icon } from "./icons";
@@ -23,7 +23,7 @@ export function startRuns(): void {
   });
 }
 
-async function press(button: HTMLButtonElement, input?: unknown): Promise<void> {
+async function press(button: HTMLButtonElement, input?: RawJson): Promise<void> {
   const execution = running.get(button.id);
   if (button.dataset.state === "executing" && execution !== undefined) return cancel(button, execution);
   if (button.dataset.state === "executing") return;
@@ -38,9 +38,9 @@ async function press(button: HTMLButtonElement, input?: unknown): Promise<void> 
   }
 }
 
-async function run(button: HTMLButtonElement, input: unknown): Promise<void> {
+async function run(button: HTMLButtonElement, input?: RawJson): Promise<void> {
   set(button, "executing");
-  const body = input === undefined ? {} : { input };
+  const body = RawJson.object({ input });
   const started = await call<Execution>("POST", `/workflows/${button.dataset.run}/executions`, body);
   running.set(button.id, started.id);
   const ended = await follow(started, (now) => progress(button, now));
@@ -108,9 +108,9 @@ function askInput(asking: HTMLElement): void {
 
 function runWithInput(event: SubmitEvent): void {
   const text = (document.getElementById("run-input-text") as HTMLTextAreaElement).value;
-  let input: unknown;
+  let input: RawJson;
   try {
-    input = JSON.parse(text);
+    input = RawJson.of(text);
   } catch (error) {
     event.preventDefault();
     return problem(`This is not valid JSON: ${(error as Error).message}`);
