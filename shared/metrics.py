@@ -21,7 +21,7 @@ EXECUTIONS_STARTED = Counter("flowversal_executions_started_total", "Executions 
 EXECUTIONS_FINISHED = Counter("flowversal_executions_finished_total", "Executions that ended.", ["status"])
 STEP_DURATION = Histogram(
     "flowversal_step_duration_seconds",
-    "Run time of one attempt of a step, claim to outcome.",
+    "Run time of a node in one attempt of a step; without the commits before and after.",
     ["node_type"],
     buckets=_SECONDS,
 )

@@ -60,7 +60,7 @@ class StepRunner:
         self._current.message = message
 
     def __call__(self, execution_id: str, node: str, item: str) -> None:
-        """Do what a message asks for. Raises only when Postgres is away for good.
+        """Do what a message asks for. Raises what kept the claim from being decided; the sweeper sends the message again.
 
         The thread is free again as soon as the node has run: where the broker can wait (RabbitMQ), the outcome is
         committed, its successors published and the message acknowledged by whoever comes to it.

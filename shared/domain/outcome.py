@@ -21,7 +21,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. Texts are JSON, checked before. `lost` and `due` come from clockwork, without a fence.
+    """How an attempt ended. Texts are JSON, checked before. `lost` and `due` come from clockwork; only a supervisor that
+    reaped the worker knows the fence of what it lost.
 
     `due_s` is a wait in seconds from now; `jitter` in [0, 1) is drawn by the caller.
     """

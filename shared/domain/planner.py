@@ -1,7 +1,7 @@
 """What should change when steps of one execution end: pure, values in, values out.
 
 `Turn` is one execution under its row lock. Apply outcomes to it in any order and any grouping: the rows that result
-are the same. The engine then writes `updates`, `inserts` and the execution's new counters.
+are the same. The engine then writes `updated`, `inserted` and the execution's new counters.
 """
 
 from collections.abc import Iterable
@@ -197,8 +197,7 @@ class Turn:
         while todo:
             source, chosen, alive = todo.pop()
             for edge in self.plan.nodes[source].edges:
-                wanted = None if edge.port is None else edge.port
-                taken = alive and (wanted == chosen if (wanted or chosen == ERROR_PORT) else True)
+                taken = alive and (edge.port == chosen if (edge.port or chosen == ERROR_PORT) else True)
                 if self._arrive(edge.target, item, taken=taken):
                     todo.append((edge.target, None, False))
 

@@ -1,6 +1,7 @@
 """Claims and outcomes, many at a time, in one transaction. The only code that claims or ends a step.
 
-Claims alone take one round trip; with outcomes there are two: lock, decide, write.
+Claims alone take one round trip; with outcomes there are two: lock, decide, write. Executions that the process has not
+met, and siblings to be stopped, cost one more each.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -4,14 +4,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pika
+import psutil
 import pytest
 from dramatiq.middleware import Middleware
 
+from services.standalone.servers.rabbitmq import RabbitMQ
 from services.worker.running import hold
-from shared.broker import queue_depths, queue_name, queue_names
+from shared.broker import make_broker, queue_depths, queue_name, queue_names
 from shared.publisher import make_publisher
 from shared.rabbitmq import queue_arguments
 from tests.integration.transport.conftest import Sink, ref
@@ -168,3 +171,29 @@ def test_a_held_message_is_settled_once_and_later(amqp_url: str, work: Work) -> 
         time.sleep(0.01)
     publisher.close()
     assert (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 0
+
+
+def test_no_middleware_retries_interrupts_or_publishes(broker_url: str) -> None:
+    """Dramatiq swallows what fails after the actor, and interrupts threads wherever they are: none of that is on."""
+    assert make_broker(broker_url).middleware == []
+
+
+def test_many_threads_publish_over_one_connection(rabbitmq: RabbitMQ, amqp_url: str) -> None:
+    """Dramatiq opens a connection for each thread that publishes, and keeps those of threads that are gone."""
+
+    def open_sockets() -> int:
+        return sum(
+            each.raddr[1:] == (rabbitmq.port("amqp"),) for each in psutil.Process().net_connections() if each.raddr
+        )
+
+    before = open_sockets()
+    publisher = make_publisher(amqp_url)
+
+    def publish(number: int) -> bool:
+        return publisher.publish([ref(str(number))]).result(timeout=10)
+
+    for _ in range(3):
+        with ThreadPoolExecutor(20) as threads:
+            assert all(threads.map(publish, range(60)))
+    assert open_sockets() - before == 1
+    publisher.close()
