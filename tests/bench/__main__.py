@@ -39,7 +39,7 @@ def measure(urls: Urls, rounds: int, chains: int, length: int) -> dict[str, list
 
 
 def report(rates: dict[str, list[float]]) -> dict[str, object]:
-    """Medians, the ratios round by round, and the targets."""
+    """Medians, the ratios round by round, and the quickest round: what other guests of the machine take from it is not ours."""
     medians = {name: statistics.median(values) for name, values in rates.items()}
     ratios = [ours / raw for ours, raw in zip(rates["ours P1"], rates["raw P1"], strict=True)]
     return {
@@ -49,7 +49,9 @@ def report(rates: dict[str, list[float]]) -> dict[str, object]:
         "medians": medians,
         "P1 ratio": statistics.median(ratios),
         "P2 ms per step": 1000 / medians["ours P2"],
+        "P2 ms per step, quickest": 1000 / max(rates["ours P2"]),
         "P2 raw ms per step": 1000 / medians["raw P2"],
+        "P2 ratio": statistics.median(raw / ours for ours, raw in zip(rates["ours P2"], rates["raw P2"], strict=True)),
     }
 
 
@@ -71,7 +73,7 @@ def main() -> None:
         f"{'P1 steps/s, many chains of 20':<34}{medians['raw P1']:>14,.0f}{medians['ours P1']:>14,.0f}"
         f"    ratio {result['P1 ratio']:.2f}, wanted ≥ 0.5\n"
         f"{'P2 ms/step, one long chain':<34}{result['P2 raw ms per step']:>14.2f}{result['P2 ms per step']:>14.2f}"
-        f"    wanted ≤ 4 ms\n"
+        f"    wanted ≤ 4 ms; quickest round {result['P2 ms per step, quickest']:.2f}, ratio {result['P2 ratio']:.1f}\n"
     )
 
 
