@@ -81,16 +81,21 @@ class Advance:
 
     def _accept(self, outcome: Outcome) -> bool:
         step = self._steps.get(outcome.key)
-        if step is None or not _fits(outcome, step):
-            again = step is not None and outcome.kind in _FENCED and step.fence == outcome.fence
-            if again:
-                self.repeated.append(outcome.key)
-            return again
+        if step is None:
+            return False
+        if not _fits(outcome, step):
+            return self._repeats(outcome, step)
         turn = self._turn(outcome.key[0])
         if turn is None:
             return False
         turn.apply([outcome])
         return True
+
+    def _repeats(self, outcome: Outcome, step: Step) -> bool:
+        repeats = outcome.kind in _FENCED and step.fence == outcome.fence
+        if repeats:
+            self.repeated.append(outcome.key)
+        return repeats
 
     def _turn(self, execution_id: UUID) -> Turn | None:
         """The turn of a live execution; None if it is over or unknown."""

@@ -11,8 +11,6 @@ from shared.broker import StepRef
 from shared.domain.outcome import Outcome
 from shared.engine.batch import Batch, Options, by_week, run_batch
 
-__all__ = ["Applied", "Outcome", "apply"]
-
 
 @dataclass(frozen=True, slots=True)
 class Applied:
