@@ -71,8 +71,8 @@ class Runner:
         if running.stopped:
             raise CancelledError
         coroutine = node_type.run(ctx, params)
-        if node_type.inline:
-            return _run_inline(coroutine)
+        if node_type.pure:
+            return _run_pure(coroutine)
         return self._run_on_loop(coroutine, claimed, running)
 
     def _run_on_loop(
@@ -95,7 +95,7 @@ class Runner:
         return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
 
-def _run_inline(coroutine: Coroutine[Any, Any, Done | Wait]) -> Done | Wait:
+def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait]) -> Done | Wait:
     """Run a coroutine that never awaits."""
     try:
         coroutine.send(None)
@@ -103,7 +103,7 @@ def _run_inline(coroutine: Coroutine[Any, Any, Done | Wait]) -> Done | Wait:
         result: Done | Wait = stop.value
         return result
     coroutine.close()
-    raise NodeError("NODE_BUG", "The node type says it never awaits, but it does.")
+    raise NodeError("NODE_BUG", "The node type says it is pure, but it awaits something.")
 
 
 def evaluate(claimed: Claimed) -> Any:

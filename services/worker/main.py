@@ -1,6 +1,7 @@
 """A worker process: Dramatiq's worker threads over one committer, one publisher, one event loop, one heartbeat."""
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -93,6 +94,8 @@ def run(settings: Settings) -> None:
     poll_ms = RABBITMQ_POLL_MS if is_rabbitmq(settings.broker_url) else REDIS_POLL_MS
     worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=poll_ms)
     worker.start()
+    # What is loaded by now stays for ever: the collector need not look at it again and again.
+    gc.freeze()
     _wait_for_stop()
     worker.stop(timeout=STOP_TIMEOUT_MS)
     for part in (committer, publisher, heartbeat, logs, hints):

@@ -209,6 +209,7 @@ class _Compiler:
             indegree=indegree,
             joins_after=joins_after,
             timeout_ms=node.timeout_ms or node_type.default_timeout_ms,
+            pure=node_type.pure,
             retry=node.retry,
             on_worker_lost=node.on_worker_lost,
             on_error=node.on_error,

@@ -51,6 +51,8 @@ class PlanNode:
     indegree: int
     joins_after: tuple[str, ...]
     timeout_ms: int
+    pure: bool = False
+    """Nobody notices if an attempt runs twice."""
     retry: RetryPolicy = RetryPolicy()
     on_error: str = "fail"  # fail | continue | port
     fallback: str | None = None

@@ -93,7 +93,9 @@ def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin
         week.wire.send("BEGIN")
     locks = send_locks(week, batch.outcomes) if batch.outcomes else None
     if batch.claims:
-        claiming = claims.send_claims(connection, week, batch.claims, worker=options.worker, lease_s=options.lease_s)
+        claiming = claims.send_claims(
+            connection, week, batch.claims, worker=options.worker, lease_s=options.lease_s, alone=bare
+        )
     if locks is not None:
         week.wire.round_trip()
         advance = Advance(connection, batch.outcomes, locks)

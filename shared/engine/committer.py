@@ -1,7 +1,8 @@
-"""Group commit: one thread per process writes all claims and outcomes that are waiting, in one transaction at a time.
+"""Group commit: all claims and outcomes that are waiting are written together, in one transaction at a time per process.
 
-While a transaction is on its way the next batch gathers, so a busy process commits in large batches and an idle one at
-once; there is no timer. A batch that fails on a data error is halved until the guilty outcome is alone.
+While a transaction is on its way the next batch gathers, so a busy process commits in large batches; there is no timer.
+In an idle one nothing gathers: whoever asks writes at once, in its own thread. A batch that fails on a data error is
+halved until the guilty outcome is alone.
 """
 
 import queue
@@ -49,7 +50,7 @@ def _size(asked: _Asked) -> int:
 
 
 class Committer:
-    """Takes claims and outcomes from any thread and answers with futures.
+    """Takes claims and outcomes from any thread and answers with futures, which are done on return if nobody else asks.
 
     A future fails with psycopg.DataError (or another error of its own) when its row cannot be written; a server that
     does not answer is waited for, with the same fences: a batch whose commit was in doubt finds itself again.
@@ -60,6 +61,9 @@ class Committer:
         self._options = options
         self._on_batch = on_batch
         self._queue: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        # Who holds the turn uses the connection.
+        self._turn = threading.Lock()
+        self._batch_waits = False
         self._connection: psycopg.Connection[Any] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -81,38 +85,54 @@ class Committer:
 
     def _ask(self, request: Claim | Outcome) -> "Future[Any]":
         asked = _Asked(request)
-        self._queue.put(asked)
+        # Waking the thread and being woken by it costs more than what they save when there is nothing to gather.
+        if not self._batch_waits and self._queue.empty() and self._turn.acquire(blocking=False):
+            try:
+                self._write_weeks([asked])
+            finally:
+                self._turn.release()
+        else:
+            self._queue.put(asked)
         return asked.future
 
     def _run(self) -> None:
-        while asked := self._gather():
-            for week in by_week(asked, _key):
-                try:
-                    self._write(week)
-                except Exception as error:  # noqa: BLE001 - the thread must live, whatever it was
-                    _log.exception("the committer failed at a batch in a way it should not")
-                    for one in week:
-                        if not one.future.done():
-                            one.future.set_exception(error)
+        while (first := self._first()) is not None:
+            self._batch_waits = True
+            with self._turn:
+                self._batch_waits = False
+                self._write_weeks(self._gather(first))
         if self._connection is not None:
             self._connection.close()
 
-    def _gather(self) -> list[_Asked]:
-        """Everything that waits now, at most MAX_BATCH and about MAX_BATCH_CHARACTERS; blocks for the first one.
-
-        Empty once the committer is closed and nothing waits.
-        """
-        asked: list[_Asked] = []
-        size = 0
-        while len(asked) < MAX_BATCH and size < MAX_BATCH_CHARACTERS:
+    def _first(self) -> _Asked | None:
+        """The next one; None once the committer is closed and nothing waits."""
+        while True:
             try:
-                more = self._queue.get(block=not asked and not self._stopping.is_set())
+                first = self._queue.get(block=not self._stopping.is_set())
             except queue.Empty:
-                break
+                return None
+            if first is not None:
+                return first
+
+    def _gather(self, first: _Asked) -> list[_Asked]:
+        """Everything that waits now, at most MAX_BATCH and about MAX_BATCH_CHARACTERS."""
+        asked, size = [first], _size(first)
+        while len(asked) < MAX_BATCH and size < MAX_BATCH_CHARACTERS and not self._queue.empty():
+            more = self._queue.get()
             if more is not None:
                 asked.append(more)
                 size += _size(more)
         return asked
+
+    def _write_weeks(self, asked: Sequence[_Asked]) -> None:
+        for week in by_week(asked, _key):
+            try:
+                self._write(week)
+            except Exception as error:  # noqa: BLE001 - the committer must live, whatever it was
+                _log.exception("the committer failed at a batch in a way it should not")
+                for one in week:
+                    if not one.future.done():
+                        one.future.set_exception(error)
 
     def _write(self, asked: Sequence[_Asked]) -> None:
         claims = [one for one in asked if isinstance(one.request, Claim)]

@@ -96,7 +96,8 @@ class Context(Protocol):
 class NodeType:
     """One node type. Subclasses set the class variables and implement `run`.
 
-    `inline` marks a node that never awaits and takes well under a millisecond: it runs without the event loop.
+    `pure` marks a node that touches nothing but its context: it never awaits, takes well under a millisecond, and nobody
+    notices if it runs twice. It runs without the event loop, and its start need not be on disk before it runs.
     """
 
     type: ClassVar[str]
@@ -105,7 +106,7 @@ class NodeType:
     icon: ClassVar[str] = "box"
     category: ClassVar[str] = "action"  # trigger | action | logic | ai | data
     pool: ClassVar[str] = "default"
-    inline: ClassVar[bool] = False
+    pure: ClassVar[bool] = False
     params: ClassVar[builtins.type[Params]]
     example: ClassVar[dict[str, Any]]
     """Parameters that run as they stand."""

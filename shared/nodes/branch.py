@@ -60,7 +60,7 @@ class Branch(NodeType):
     help = "Choose a way: true or false by a condition, or one of several cases."
     icon = "split"
     category = "logic"
-    inline = True
+    pure = True
     params = BranchParams
     example: ClassVar[dict[str, Any]] = {
         "value": "{{ input.kind | default('a') }}",

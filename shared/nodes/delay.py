@@ -59,7 +59,7 @@ class Delay(NodeType):
     help = "Wait for a while or until a time. Nothing is held while waiting, so it may take months."
     icon = "clock"
     category = "logic"
-    inline = True
+    pure = True
     params = DelayParams
     example: ClassVar[dict[str, Any]] = {"durationMs": 60_000}
     error_codes: ClassVar[dict[str, str]] = {"DELAY_TOO_LONG": "`until` is more than 365 days ahead."}

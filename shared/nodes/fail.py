@@ -22,7 +22,7 @@ class Fail(NodeType):
     help = "Stop here: the execution fails with this code and message."
     icon = "octagon-x"
     category = "logic"
-    inline = True
+    pure = True
     params = FailParams
     example: ClassVar[dict[str, Any]] = {"code": "NO_STOCK", "message": "Nothing left to sell."}
     error_codes: ClassVar[dict[str, str]] = {"<code>": "The code in the parameters, FAILED unless it is set."}

@@ -21,7 +21,7 @@ class Transform(NodeType):
     help = "Build a new value from the input and from earlier steps, with {{ expressions }}."
     icon = "braces"
     category = "data"
-    inline = True
+    pure = True
     params = TransformParams
     example: ClassVar[dict[str, Any]] = {"output": {"name": "{{ input.name | default('nobody') }}", "count": 3}}
 

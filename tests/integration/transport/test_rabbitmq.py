@@ -173,6 +173,66 @@ def test_a_held_message_is_settled_once_and_later(amqp_url: str, work: Work) -> 
     assert (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 0
 
 
+def test_a_message_held_across_a_reconnect_comes_again(amqp_url: str, work: Work) -> None:
+    """What settles the old one must not acknowledge its second delivery, which has a tag of its own."""
+    held: list[Callable[[], object]] = []
+    broker, sink = work(amqp_url)
+
+    class Hold(Middleware):
+        def before_process_message(self, _broker: Any, message: Any) -> None:
+            settle = hold(message)
+            assert settle is not None
+            held.append(settle)
+
+    broker.add_middleware(Hold())
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref()]).result(timeout=10):
+        pass
+    sink.wait(1)
+    thread = next(thread for thread in consumer_threads() if thread.queue_name == QUEUE)
+    cut(thread.consumer)
+    sink.wait(2)
+    held[0]()
+    assert thread.consumer.known_tags, "the second delivery is still out"
+    held[1]()
+    ends = time.monotonic() + 10
+    while thread.consumer._finished or thread.consumer.known_tags:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    publisher.close()
+    assert (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 0
+
+
+def test_steps_that_end_out_of_order_leave_the_others_with_the_broker(amqp_url: str, work: Work) -> None:
+    """`multiple` acknowledges everything up to a tag: never past a message whose step still runs."""
+    held: dict[str, Callable[[], object]] = {}
+    broker, sink = work(amqp_url)
+
+    class Hold(Middleware):
+        def before_process_message(self, _broker: Any, message: Any) -> None:
+            settle = hold(message)
+            assert settle is not None
+            held[message.args[1]] = settle
+
+    broker.add_middleware(Hold())
+    publisher = make_publisher(amqp_url)
+    while not publisher.publish([ref(str(number)) for number in range(6)]).result(timeout=10):
+        pass
+    sink.wait(6)
+    thread = next(thread for thread in consumer_threads() if thread.queue_name == QUEUE)
+    for node in ("0", "1", "3", "5"):
+        held[node]()
+    ends = time.monotonic() + 10
+    while thread.consumer._finished:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    before = len(sink.seen)
+    cut(thread.consumer)
+    sink.wait(before + 2)
+    assert sorted(node for _, node, _ in sink.seen[before:]) == ["2", "4"], "the broker kept what was not settled"
+    publisher.close()
+
+
 def test_no_middleware_retries_interrupts_or_publishes(broker_url: str) -> None:
     """Dramatiq swallows what fails after the actor, and interrupts threads wherever they are: none of that is on."""
     assert make_broker(broker_url).middleware == []

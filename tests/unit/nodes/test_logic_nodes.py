@@ -24,9 +24,9 @@ def code_of(kind: str, **params: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", ["transform", "branch", "delay", "fail"])
-def test_inline_nodes_never_await(kind: str) -> None:
+def test_pure_nodes_never_await(kind: str) -> None:
     node = node_types()[kind]
-    assert node.inline
+    assert node.pure
     steps = node.run(RecordingContext(), node.parse({"output": 1} if kind == "transform" else node.example))
     with pytest.raises((StopIteration, NodeError)):
         steps.send(None)
