@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Flask
+from flask import Flask, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -99,13 +99,14 @@ def _problems_of(error: RequestError) -> Sequence[Problem]:
 _HTTP_DETAILS = {
     404: "There is nothing at this address. The API's operations are listed at /api/docs.",
     405: "This address does not know that method. The API's operations are listed at /api/docs.",
-    413: "The request's body is too large. The limit is FLOWVERSAL_MAX_REQUEST_BYTES.",
+    413: "The request's body is larger than {limit:,} bytes, the limit that FLOWVERSAL_MAX_REQUEST_BYTES sets.",
 }
 
 
 def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
-    detail = _HTTP_DETAILS.get(status, error.name)
+    limit = current_app.config["MAX_CONTENT_LENGTH"] or 0
+    detail = _HTTP_DETAILS.get(status, error.name).format(limit=limit)
     answer = problem(status, error.name.lower().replace(" ", "-"), error.name, detail)
     for name, value in error.get_headers(None, None):
         if name.lower() in {"allow", "retry-after"}:
