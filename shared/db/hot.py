@@ -41,6 +41,7 @@ SELECT s.* FROM (
   ORDER BY execution_id, node COLLATE "C", item COLLATE "C") k
 CROSS JOIN LATERAL (
   SELECT s.execution_id, s.node, s.item, s.state, s.fence, s.attempt, s.failures, s.lost, s.arrived, s.taken, s.resumed,
+         extract(epoch FROM clock_timestamp() - coalesce(s.begun_at, s.started_at))::float8,
          s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp()
   FROM {steps} s
   WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item FOR UPDATE) s
@@ -52,10 +53,12 @@ READ_EXECUTIONS = "SELECT id, workflow_id, version_id FROM {executions} WHERE id
 """What of an execution never changes."""
 
 START = """
-UPDATE {executions} SET state = 'running', started_at = clock_timestamp(), revision = revision + 1
-WHERE id = ANY(%(ids)s::uuid[]) AND state = 'queued'
+UPDATE {executions} e SET state = 'running', started_at = clock_timestamp(), revision = e.revision + 1,
+  deadline_at = clock_timestamp() + make_interval(secs => k.timeout_s)
+FROM (SELECT * FROM json_to_recordset(%(executions)s::json) AS k(id uuid, timeout_s float8) ORDER BY id) k
+WHERE e.id = k.id AND e.state = 'queued'
 """
-"""The first claim of an execution starts it; before the claim, as executions are locked before steps."""
+"""The first claim of an execution starts it, and its deadline; before the claim, as executions are locked before steps."""
 
 CLAIM = """
 UPDATE {steps} s SET state = 'running', attempt = s.attempt + (s.state = 'ready')::int::smallint, fence = k.fence,
@@ -97,6 +100,7 @@ changed AS (  -- the new state of locked steps; their fences were checked under 
       WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => k.due_s) END,
     ready_at = CASE WHEN k.state = 'ready' THEN clock_timestamp() ELSE s.ready_at END,
     started_at = CASE WHEN k.state <> 'ready' THEN s.started_at END,
+    begun_at = CASE WHEN k.state IN ('ready', 'retrying') THEN coalesce(s.begun_at, s.started_at) ELSE s.begun_at END,
     completed_at = CASE WHEN k.state IN ('success', 'failed', 'skipped', 'canceled') THEN clock_timestamp() END
   FROM json_to_recordset(%(changed)s::json)
     AS k(execution_id uuid, node text, item text, state text, port text, error_code text, ai_tokens bigint,
@@ -159,6 +163,9 @@ FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item t
 JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = k.node AND d.item = k.item
 """
 """What claimed steps read: outputs and errors of earlier steps, and (node '') the input of the execution."""
+
+STORE_RUN_ERROR = "UPDATE {execution_data} SET error = %(error)s::json WHERE execution_id = %(id)s AND node = ''"
+"""Why the run itself failed, beside its input."""
 
 NOTIFY_STOP = "SELECT pg_notify('flowversal_stop', id::text) FROM unnest(%(ids)s::uuid[]) AS t(id)"
 """Tell every worker that listens to stop what it runs of these executions; sent at commit."""

@@ -191,6 +191,7 @@ class _Compiler:
             nodes=nodes,
             roots=tuple(key for key in nodes if not indegrees[key]),
             ends=tuple(key for key in nodes if not out[key]),
+            timeout_ms=self.definition.timeout_ms,
         )
 
     def _plan_node(

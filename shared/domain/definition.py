@@ -20,6 +20,7 @@ MAX_NODES = 1_000
 MAX_EDGES = 10_000
 MAX_NAME = 200
 MAX_TIMEOUT_MS = 86_400_000
+MAX_RUN_MS = 365 * 86_400_000
 MAX_ATTEMPTS = 20
 MAX_CODES = 50
 ERROR_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -62,6 +63,8 @@ class Definition:
     edges: list[EdgeDefinition] = field(default_factory=list)
     has_edges: bool = False
     containers: frozenset[str] = frozenset()
+    timeout_ms: int | None = None
+    """Of the whole run, from the start of its first step."""
 
 
 def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Definition:
@@ -81,7 +84,7 @@ def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Defini
     _read_triggers(top)
     _read_containers(top, definition)
     _read_edges(top, definition)
-    _read_settings(top.object("settings"))
+    _read_settings(top.object("settings"), definition)
     top.close("a definition")
     if not definition.nodes and not problems:
         top.refuse("containers", "there is no node: add at least one")
@@ -100,8 +103,8 @@ def _read_triggers(top: Fields) -> None:
             trigger.close("a trigger")
 
 
-def _read_settings(settings: Fields) -> None:
-    settings.later("timeoutMs", "a deadline for the whole run is")
+def _read_settings(settings: Fields, definition: Definition) -> None:
+    definition.timeout_ms = settings.whole("timeoutMs", 0, least=1, most=MAX_RUN_MS) or None
     settings.later("maxConcurrent", "a limit of concurrent runs is")
     settings.later("onFailure", "a workflow that runs after a failure is")
     settings.close("`settings`")
@@ -208,6 +211,7 @@ def _read_retry(retry: Fields) -> RetryPolicy:
         initial_ms=retry.whole("initialMs", default.initial_ms, least=0, most=MAX_TIMEOUT_MS),
         max_ms=retry.whole("maxMs", default.max_ms, least=0, most=MAX_TIMEOUT_MS),
         jitter=retry.flag("jitter", default=default.jitter),
+        max_elapsed_ms=retry.whole("maxElapsedMs", 0, least=1, most=MAX_RUN_MS) or None,
         only=_read_codes(retry),
     )
     retry.close("`retry`")

@@ -22,6 +22,8 @@ class RetryPolicy:
     max_ms: int = 60_000
     jitter: bool = True
     only: frozenset[str] = frozenset()
+    max_elapsed_ms: int | None = None
+    """No attempt begins later than this after the first one began."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.outcome import Kind, Outcome
 from shared.domain.plan import ERROR_PORT, Plan
-from shared.domain.retry import delay_s
+from shared.domain.retry import next_attempt_s
 from shared.domain.states import (
     OPEN_STEP,
     TERMINAL_EXECUTION,
@@ -45,6 +45,8 @@ class StepRow:
     resumed: bool = False
     ai_tokens: int = 0
     api_calls: int = 0
+    elapsed_s: float = 0.0
+    """Since its first attempt began."""
 
     @property
     def key(self) -> StepKey:
@@ -131,13 +133,18 @@ class Turn:
         policy = self.plan.nodes[row.node].retry
         row.failures += 1
         worth_it = outcome.error_code in policy.only if policy.only else outcome.retryable
-        if worth_it and row.failures < policy.max_attempts and not self.execution.stopping:
+        wait_s = next_attempt_s(
+            policy,
+            failures=row.failures,
+            elapsed_s=row.elapsed_s,
+            jitter=outcome.jitter,
+            retry_after_s=outcome.retry_after_s,
+        )
+        if worth_it and wait_s is not None and not self.execution.stopping:
             self.superseded.append(row.key)
             self._move(row, StepEvent.WILL_RETRY)
             self._count(row, outcome)
-            delay = delay_s(policy, row.failures, outcome.jitter)
-            row.due_s = max(delay, outcome.retry_after_s or 0.0)
-            row.error_code = outcome.error_code
+            row.due_s, row.error_code = wait_s, outcome.error_code
             return
         self._end(row, outcome, StepEvent.FAILED)
         self._after_failure(row)
@@ -155,9 +162,8 @@ class Turn:
 
     def _stop(self, row: StepRow) -> None:
         execution = self.execution
-        if execution.failed_node is None:
-            execution.failed_node, execution.failed_item = row.node, row.item
         if execution.stopping is None:
+            execution.failed_node, execution.failed_item = row.node, row.item
             execution.stopping = "fail"
             self.stop_siblings = True
 

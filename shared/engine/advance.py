@@ -147,8 +147,9 @@ def _execution(row: tuple[Any, ...]) -> Execution:
 
 
 def _step(row: tuple[Any, ...]) -> Step:
-    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, over, due = row
+    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, elapsed_s, over, due = row
     step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, resumed=resumed)
+    step.elapsed_s = elapsed_s or 0.0
     return Step(step, fence, bool(over), bool(due))
 
 

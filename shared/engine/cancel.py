@@ -1,4 +1,4 @@
-"""Cancel an execution: no step starts any more; what runs is told to stop."""
+"""Cancel an execution: somebody wants it to stop."""
 
 from enum import StrEnum
 from typing import Any
@@ -6,25 +6,11 @@ from uuid import UUID
 
 import psycopg
 
-from shared.db import hot
-from shared.db.partitions import week_of
+from shared.domain.states import TERMINAL_EXECUTION
+from shared.engine.stop import stop_execution
 
-LOCK_EXECUTION = """
-SELECT state, stopping, open_steps FROM executions WHERE id = %s FOR NO KEY UPDATE
-"""
+LOCK_EXECUTION = "SELECT state, stopping FROM executions WHERE id = %s FOR NO KEY UPDATE"
 """First lock of a cancel, as of every other transition."""
-
-REQUEST_STOP = """
-UPDATE executions SET stopping = 'cancel', stop_requested_at = coalesce(stop_requested_at, clock_timestamp()),
-  open_steps = open_steps - %(opened)s, waiting_steps = waiting_steps - %(waiting)s, revision = revision + 1,
-  state = CASE WHEN open_steps = %(opened)s THEN 'canceled'
-               WHEN state = 'waiting' THEN 'running' ELSE state END,
-  completed_at = CASE WHEN open_steps = %(opened)s THEN clock_timestamp() END
-WHERE id = %(id)s RETURNING state
-"""
-"""Stop claims; terminal at once when nothing runs."""
-
-_TERMINAL = ("success", "failed", "canceled")
 
 
 class CancelResult(StrEnum):
@@ -42,20 +28,11 @@ def cancel_execution(connection: psycopg.Connection[Any], execution_id: UUID) ->
     row = connection.execute(LOCK_EXECUTION, (execution_id,)).fetchone()
     if row is None:
         return CancelResult.NOT_FOUND
-    state, stopping, _ = row
+    state, stopping = row
     if state == "canceled":
         return CancelResult.ALREADY_CANCELED
-    if state in _TERMINAL:
+    if state in TERMINAL_EXECUTION:
         return CancelResult.NOT_CANCELABLE
     if stopping == "cancel":
         return CancelResult.CANCELING
-    week = week_of(execution_id)
-    counts = connection.execute(hot.on_week(hot.CANCEL_OPEN, week), {"ids": [execution_id]}).fetchone()
-    opened, waiting = (counts[1], counts[2]) if counts else (0, 0)
-    parameters = {"id": execution_id, "opened": opened, "waiting": waiting}
-    ended = connection.execute(REQUEST_STOP, parameters).fetchone()
-    connection.execute(hot.NOTIFY_STOP, {"ids": [execution_id]})
-    if ended is not None and ended[0] == "canceled":
-        connection.execute(hot.on_week(hot.INSERT_STATS, week), {"id": execution_id})
-        return CancelResult.CANCELED
-    return CancelResult.CANCELING
+    return CancelResult.CANCELED if stop_execution(connection, execution_id, "cancel") else CancelResult.CANCELING

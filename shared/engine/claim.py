@@ -67,7 +67,7 @@ def send_claims(
     )
     starting = sorted({claim.key[0] for claim in asked if not known[claim.key[0]].started})
     if starting:
-        week.run(hot.START, {"ids": uuid_array(starting)})
+        week.run(hot.START, {"executions": json_rows([_starting(id, plans[id]) for id in starting])})
     elif alone and all(plans[claim.key[0]].nodes[claim.key[1]].pure for claim in asked):
         week.run(hot.UNHURRIED, {})
     rows = key_rows(claim.key for claim in asked)
@@ -118,6 +118,10 @@ def _plan(connection: psycopg.Connection[Any], execution: Known) -> Plan | None:
     except FlowversalError as error:
         _log.error("a version cannot be run by this worker", version_id=str(execution.version_id), error=str(error))
         return None
+
+
+def _starting(id: UUID, plan: Plan) -> hot.Row:
+    return {"id": id, "timeout_s": None if plan.timeout_ms is None else plan.timeout_ms / 1000}
 
 
 def _reads(node: PlanNode) -> Iterable[str]:

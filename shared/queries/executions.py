@@ -28,7 +28,7 @@ JOIN workflows w ON w.id = e.workflow_id
 JOIN users u ON u.id = e.user_id
 JOIN workflow_versions v ON v.id = e.version_id
 LEFT JOIN execution_data d ON d.execution_id = e.id AND d.execution_id BETWEEN %(low)s AND %(high)s
-  AND d.node = e.failed_node AND d.item = coalesce(e.failed_item, '')
+  AND e.state = 'failed' AND d.node = coalesce(e.failed_node, '') AND d.item = coalesce(e.failed_item, '')
 WHERE e.id = ANY(%(ids)s) AND e.id BETWEEN %(low)s AND %(high)s
   AND (%(everything)s OR e.user_id = %(viewer)s OR w.owner_id = %(viewer)s OR w.shared)
 ORDER BY e.id DESC

@@ -178,3 +178,24 @@ def test_outcomes_of_two_weeks_are_applied_one_week_after_the_other(scene: Engin
 def uuid_floor(at: datetime) -> bytes:
     """The first bytes of every execution id of a moment."""
     return int(at.timestamp() * 1000).to_bytes(6, "big")
+
+
+def test_the_budget_of_attempts_counts_from_the_first_one(scene: EngineScene) -> None:
+    """Three attempts fit into ten seconds; the fourth would begin later."""
+    retry = {"maxAttempts": 10, "backoff": "fixed", "initialMs": 100, "jitter": False, "maxElapsedMs": 10_000}
+    scene.use(definition(node("a", "simulate", {"durationMs": 1}, retry=retry)))
+    ref = scene.start().ready[0]
+    for attempt in (1, 2, 3):
+        claimed = scene.claim(ref)
+        assert claimed.attempt == attempt
+        scene.connection.execute(
+            "UPDATE steps SET started_at = started_at - s, begun_at = begun_at - s FROM make_interval(secs => 4) AS s"
+        )
+        scene.complete(claimed, Kind.FAILED, error_code="X", error='{"code":"X","message":"x"}', retryable=True)
+        row = scene.step(ref)
+        if attempt < 3:
+            assert row["state"] == "retrying"
+            scene.pass_time(1, ref)
+            apply(scene.connection, [Outcome(claimed.key, Kind.DUE, None)])
+    assert (row["state"], row["attempt"], row["error_code"]) == ("failed", 3, "X")
+    assert scene.execution(ref.execution_id)["state"] == "failed"

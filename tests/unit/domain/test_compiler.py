@@ -79,7 +79,14 @@ def test_defaults_come_from_the_node_type_and_the_retry_policy() -> None:
 
 
 def test_everything_about_a_node_is_read() -> None:
-    retry = {"maxAttempts": 4, "backoff": "fixed", "initialMs": 500, "maxMs": 30_000, "jitter": False}
+    retry = {
+        "maxAttempts": 4,
+        "backoff": "fixed",
+        "initialMs": 500,
+        "maxMs": 30_000,
+        "jitter": False,
+        "maxElapsedMs": 9_000,
+    }
     source = definition(
         node(
             "a",
@@ -94,7 +101,12 @@ def test_everything_about_a_node_is_read() -> None:
     )
     found = plan(source).nodes["a"]
     assert (found.name, found.timeout_ms, found.on_worker_lost, found.on_error) == ("First", 1_000, "fail", "fail")
-    assert found.retry == RetryPolicy(4, "fixed", 500, 30_000, jitter=False)
+    assert found.retry == RetryPolicy(4, "fixed", 500, 30_000, jitter=False, max_elapsed_ms=9_000)
+
+
+def test_the_limit_of_a_run_is_read() -> None:
+    assert plan(chain(1)).timeout_ms is None
+    assert plan(chain(1) | {"settings": {"timeoutMs": 90_000}}).timeout_ms == 90_000
 
 
 def test_manual_and_api_triggers_need_no_mention_and_may_have_one() -> None:

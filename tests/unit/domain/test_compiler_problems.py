@@ -155,7 +155,7 @@ def test_an_edge(edges: list[Any], path: str, words: str) -> None:
         (chain(1) | {"triggers": [{"type": "schedule"}]}, "triggers[0].type", "not available in this version"),
         (chain(1) | {"triggers": [{"type": "webhook"}]}, "triggers[0].type", "not available in this version"),
         (chain(1) | {"triggers": [{"type": "mail"}]}, "triggers[0].type", "`manual` or `api`"),
-        (chain(1) | {"settings": {"timeoutMs": 5}}, "settings.timeoutMs", "not available in this version"),
+        (chain(1) | {"settings": {"timeoutMs": 0}}, "settings.timeoutMs", "from 1 to"),
         (chain(1) | {"settings": {"maxConcurrent": 5}}, "settings.maxConcurrent", "not available in this version"),
         (chain(1) | {"settings": {"onFailure": {}}}, "settings.onFailure", "not available in this version"),
         (chain(1) | {"nodes": []}, "nodes", "a definition has no field"),

@@ -1,0 +1,28 @@
+"""Deadlines of runs: fails what takes longer than its workflow allows, within half a second."""
+
+from typing import Any, ClassVar
+
+import psycopg
+
+from services.worker.loops.base import Loop, Tools
+from services.worker.loops.horizon import RenewedHorizon
+from shared.engine.complete import Applied
+from shared.engine.deadline import LIMIT, overdue, time_out
+
+
+class Deadlines(Loop):
+    """One look-up in a small index; each run is stopped in a transaction of its own."""
+
+    interval_s: ClassVar[float] = 0.5
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._horizon = RenewedHorizon()
+
+    def run(self, connection: psycopg.Connection[Any]) -> float:
+        """One look."""
+        found = overdue(connection, horizon=self._horizon.get(connection))
+        stopped = [done for id in found if (done := time_out(connection, id)) is not None]
+        for done in stopped:
+            self.tools.announce(Applied([], {done.id}, 1, {done.id: "failed"} if done.over else {}), "timed_out")
+        return 0.0 if len(found) == LIMIT else self.interval_s
