@@ -23,7 +23,7 @@ class Scene:
     def __init__(self, database_url: str, **first_node: Any) -> None:
         self.database_url = database_url
         self.connection = connect(database_url, application_name="test", autocommit=True)
-        node = {"type": "simulate", "params": {"durationMs": 1}}
+        node = {"type": "simulate", "params": {"durationMs": 1, "failureRate": 0}}
         nodes = [{"id": "a", "name": "A", **node, **first_node}, {"id": "b", "name": "B", **node}]
         self.user_id = self._insert("INSERT INTO users (email, name, role) VALUES (%s, 'U', 'admin')", "u@example.com")
         self.workflow_id, self.version_id = self.add_workflow(nodes)
