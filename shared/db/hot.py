@@ -54,9 +54,9 @@ READ_EXECUTIONS = "SELECT id, workflow_id, version_id FROM {executions} WHERE id
 
 START = """
 UPDATE {executions} e SET state = 'running', started_at = clock_timestamp(), revision = e.revision + 1,
-  deadline_at = clock_timestamp() + make_interval(secs => k.timeout_s)
-FROM (SELECT * FROM json_to_recordset(%(executions)s::json) AS k(id uuid, timeout_s float8) ORDER BY id) k
-WHERE e.id = k.id AND e.state = 'queued'
+  deadline_at = clock_timestamp() + make_interval(secs =>
+    (SELECT k.timeout_s FROM json_to_recordset(%(limits)s::json) AS k(id uuid, timeout_s float8) WHERE k.id = e.id))
+WHERE e.id = ANY(%(ids)s::uuid[]) AND e.state = 'queued'
 """
 """The first claim of an execution starts it, and its deadline; before the claim, as executions are locked before steps."""
 

@@ -67,7 +67,8 @@ def send_claims(
     )
     starting = sorted({claim.key[0] for claim in asked if not known[claim.key[0]].started})
     if starting:
-        week.run(hot.START, {"executions": json_rows([_starting(id, plans[id]) for id in starting])})
+        limits = json_rows([row for id in starting if (row := _limit(id, plans[id])) is not None])
+        week.run(hot.START, {"ids": uuid_array(starting), "limits": limits})
     elif alone and all(plans[claim.key[0]].nodes[claim.key[1]].pure for claim in asked):
         week.run(hot.UNHURRIED, {})
     rows = key_rows(claim.key for claim in asked)
@@ -120,8 +121,9 @@ def _plan(connection: psycopg.Connection[Any], execution: Known) -> Plan | None:
         return None
 
 
-def _starting(id: UUID, plan: Plan) -> hot.Row:
-    return {"id": id, "timeout_s": None if plan.timeout_ms is None else plan.timeout_ms / 1000}
+def _limit(id: UUID, plan: Plan) -> hot.Row | None:
+    """How long the execution may take, if there is a limit."""
+    return None if plan.timeout_ms is None else {"id": id, "timeout_s": plan.timeout_ms / 1000}
 
 
 def _reads(node: PlanNode) -> Iterable[str]:

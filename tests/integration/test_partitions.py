@@ -53,7 +53,7 @@ def _statements() -> Iterator[tuple[str, str]]:
 STATEMENTS = dict(_statements())
 
 
-_ROWS = ("keys", "claims", "kept", "changed", "added", "stored", "executions")
+_ROWS = ("keys", "claims", "kept", "changed", "added", "stored", "executions", "limits")
 
 
 def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
@@ -73,6 +73,9 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "empty": [True],
         "worker": "w",
         "state": "failed",
+        "stopping": "fail",
+        "ends_as": "failed",
+        "error": "{}",
         "input": "{}",
         "trigger_type": "api",
         "limit": 500,
