@@ -73,6 +73,9 @@ class EventStream:
                 self._over = row.terminal
                 return events
         except UNREACHABLE:
+            # A server that crashed may have forgotten what was seen, and number its transactions anew: begin again.
+            self._revision = -1
+            self._seen.clear()
             return []
 
     def _snapshot(self, connection: psycopg.Connection[Any], row: ExecutionRow) -> list[bytes]:

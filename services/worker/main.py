@@ -93,9 +93,10 @@ def run(settings: Settings) -> None:
     metrics.serve(settings.metrics_port, settings.metrics_host)
     poll_ms = RABBITMQ_POLL_MS if is_rabbitmq(settings.broker_url) else REDIS_POLL_MS
     worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=poll_ms)
-    worker.start()
     # What is loaded by now stays for ever: the collector need not look at it again and again.
+    gc.collect()
     gc.freeze()
+    worker.start()
     _wait_for_stop()
     worker.stop(timeout=STOP_TIMEOUT_MS)
     for part in (committer, publisher, heartbeat, logs, hints):

@@ -62,8 +62,9 @@ class StepRunner:
     def __call__(self, execution_id: str, node: str, item: str) -> None:
         """Do what a message asks for. Raises what kept the claim from being decided; the sweeper sends the message again.
 
-        The thread is free again as soon as the node has run: where the broker can wait (RabbitMQ), the outcome is
-        committed, its successors published and the message acknowledged by whoever comes to it.
+        Where the broker can wait (RabbitMQ) and others commit, the thread is free again as soon as the node has run:
+        whoever comes to it commits the outcome, publishes its successors and acknowledges the message. In an idle
+        process that is this thread.
         """
         key = (UUID(hex=execution_id), node, item)
         message = getattr(self._current, "message", None)
@@ -110,7 +111,7 @@ class StepRunner:
         asked: "Future[Completed]",
         ended: "Future[None]",
     ) -> None:
-        """In the committer's thread: publish what follows. An outcome that Postgres refuses fails its step instead."""
+        """In the thread that committed: publish what follows. An outcome that Postgres refuses fails its step instead."""
         error = asked.exception()
         if isinstance(error, UNSTORABLE) and running.refused is None:
             running.refused = error

@@ -145,6 +145,11 @@ def _know(week: Week, ids: set[UUID]) -> dict[UUID, Known]:
     return {id: memory[id] for id in ids if id in memory}
 
 
+def forget_executions() -> None:
+    """After the server was away: what it said may be undone (a standby that was behind, a restored backup)."""
+    _memory().clear()
+
+
 @lru_cache(maxsize=1)
 def _memory() -> OrderedDict[UUID, Known]:
     return OrderedDict()

@@ -19,6 +19,7 @@ from shared import metrics
 from shared.db.pool import Plans, connect, server_is_away
 from shared.domain.outcome import Key, Outcome
 from shared.engine.batch import Batch, Options, by_week, run_batch
+from shared.engine.claim import forget_executions
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 from shared.log import get_logger
 
@@ -64,6 +65,7 @@ class Committer:
         # Who holds the turn uses the connection.
         self._turn = threading.Lock()
         self._batch_waits = False
+        self._closed = False
         self._connection: psycopg.Connection[Any] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -78,7 +80,7 @@ class Committer:
         return self._ask(outcome)
 
     def close(self) -> None:
-        """Write what is waiting, then stop."""
+        """Write what is waiting and what is being written, then stop; who asks later gets a RuntimeError."""
         self._stopping.set()
         self._queue.put(None)
         self._thread.join(timeout=10)
@@ -88,12 +90,22 @@ class Committer:
         # Waking the thread and being woken by it costs more than what they save when there is nothing to gather.
         if not self._batch_waits and self._queue.empty() and self._turn.acquire(blocking=False):
             try:
-                self._write_weeks([asked])
+                if self._closed:
+                    self._refuse(asked)
+                else:
+                    self._write_weeks([asked])
             finally:
                 self._turn.release()
-        else:
-            self._queue.put(asked)
+            return asked.future
+        self._queue.put(asked)
+        if self._closed:
+            # Nobody else will look into the queue any more.
+            while (left := self._first()) is not None:
+                self._refuse(left)
         return asked.future
+
+    def _refuse(self, asked: _Asked) -> None:
+        asked.future.set_exception(RuntimeError("the committer is closed"))
 
     def _run(self) -> None:
         while (first := self._first()) is not None:
@@ -101,8 +113,13 @@ class Committer:
             with self._turn:
                 self._batch_waits = False
                 self._write_weeks(self._gather(first))
-        if self._connection is not None:
-            self._connection.close()
+        with self._turn:
+            self._closed = True
+            # Asked for while the last one wrote: it looked into the queue before this.
+            while (first := self._first()) is not None:
+                self._write_weeks(self._gather(first))
+            if self._connection is not None:
+                self._connection.close()
 
     def _first(self) -> _Asked | None:
         """The next one; None once the committer is closed and nothing waits."""
@@ -186,6 +203,7 @@ class Committer:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+        forget_executions()
         time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
 
     def _connect(self) -> psycopg.Connection[Any]:

@@ -60,10 +60,14 @@ def test_which_claims_wait_for_the_disk(scene: EngineScene, unhurried: Callable[
     assert not unhurried(), "an outcome always waits"
     left = claim(scene.connection, (id, "left"))
     assert unhurried()
+    claim(scene.connection, (id, "right"), outcomes=(scene.done(left, output="1"),))
+    assert not unhurried(), "the claim shares the transaction of an outcome"
     claim(scene.connection, (id, "effect"))
     assert not unhurried(), "its effects must not happen twice because Postgres forgot the claim"
-    claim(scene.connection, (other, "start"), outcomes=(scene.done(left, output="1"),))
-    assert not unhurried(), "the claim shares the transaction of an outcome"
+    begun = claim(scene.connection, (other, "start"))
+    run_batch(scene.connection, Batch([], [scene.done(begun, output="1")], Options()))
+    claim(scene.connection, (other, "left"), (other, "effect"))
+    assert not unhurried(), "one of them has effects"
     assert scene.one("SHOW synchronous_commit")["synchronous_commit"] == "on", "only that transaction"
 
 

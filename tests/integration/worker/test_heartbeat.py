@@ -26,8 +26,10 @@ def beating(scene: Scene, settings: Settings, registry: Registry) -> Iterator[No
     """A heartbeat that listens."""
     heartbeat = Heartbeat(settings, "w1", registry)
     until(lambda: bool(scene.connection.execute("SELECT FROM workers WHERE id = 'w1'").fetchall()))
-    yield
-    heartbeat.close()
+    try:
+        yield
+    finally:
+        heartbeat.close()
 
 
 def running(claimed: Claimed, acknowledge: Callable[[], object] | None = None) -> tuple[Registry, Running]:
@@ -52,7 +54,8 @@ def test_it_outlives_its_connection_and_goes_on_to_renew(scene: Scene, settings:
     registry, one = running(scene.claim(ref))
     with beating(scene, settings, registry):
         killed = (
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flowversal-heartbeat'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'flowversal-heartbeat' AND datname = current_database()"
         )
         assert scene.connection.execute(killed).fetchall() == [(True,)]
         lease = scene.step(ref)["lease_until"]
