@@ -192,6 +192,7 @@ class _Compiler:
             roots=tuple(key for key in nodes if not indegrees[key]),
             ends=tuple(key for key in nodes if not out[key]),
             timeout_ms=self.definition.timeout_ms,
+            on_failure=self.definition.on_failure,
         )
 
     def _plan_node(

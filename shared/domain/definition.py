@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
+from shared import ids
 from shared.domain.errors import InvalidValue, Problem
 from shared.domain.fields import Fields, kind
 from shared.domain.plan import RetryPolicy
@@ -65,6 +67,8 @@ class Definition:
     containers: frozenset[str] = frozenset()
     timeout_ms: int | None = None
     """Of the whole run, from the start of its first step."""
+    on_failure: UUID | None = None
+    """The workflow that runs when a run has failed."""
 
 
 def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Definition:
@@ -106,7 +110,10 @@ def _read_triggers(top: Fields) -> None:
 def _read_settings(settings: Fields, definition: Definition) -> None:
     definition.timeout_ms = settings.whole("timeoutMs", 0, least=1, most=MAX_RUN_MS) or None
     settings.later("maxConcurrent", "a limit of concurrent runs is")
-    settings.later("onFailure", "a workflow that runs after a failure is")
+    text = settings.text("onFailure")
+    definition.on_failure = ids.decode(ids.WORKFLOW, text)
+    if text and definition.on_failure is None:
+        settings.refuse("onFailure", "this must be the id of a workflow, wf-…, which runs when a run of this one fails")
     settings.close("`settings`")
 
 

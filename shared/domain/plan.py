@@ -1,8 +1,8 @@
 """A compiled workflow: what the engine needs to know of a version, and nothing else. Immutable; cached per version."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from uuid import UUID
 
 from shared.expr import Template
 
@@ -71,7 +71,7 @@ class Plan:
     roots: tuple[str, ...]
     ends: tuple[str, ...]
     timeout_ms: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    on_failure: UUID | None = None
 
     @property
     def total_steps(self) -> int:

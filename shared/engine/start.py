@@ -16,8 +16,10 @@ from shared.engine.plans import plan_of
 
 INSERT_EXECUTION = """
 WITH e AS (
-  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, total_steps, open_steps)
-  VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(total_steps)s, %(roots)s)
+  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
+                          open_steps)
+  VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
+          %(on_failure)s, %(total_steps)s, %(roots)s)
   RETURNING id),
 d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e),
 s AS (
@@ -46,11 +48,13 @@ def start_execution(
     input: Any,
     trigger_type: str,
     trigger_id: UUID | None = None,
+    failure_of: UUID | None = None,
     max_input_bytes: int = 2_000_000,
     republish_s: float = 5.0,
 ) -> Started:
     """Insert a queued execution of a version; does not commit, does not publish.
 
+    `failure_of`: the failed execution that it follows. Its own failure then starts nothing more.
     Raises InvalidValue for an input that cannot be stored, InvalidDefinition for a version that cannot run.
     """
     plan = plan_of(connection, version_id)
@@ -62,6 +66,8 @@ def start_execution(
         "user_id": user_id,
         "trigger_type": trigger_type,
         "trigger_id": trigger_id,
+        "parent_id": failure_of,
+        "on_failure": plan.on_failure if failure_of is None else None,
         "total_steps": plan.total_steps,
         "roots": len(plan.roots),
         "input": to_json(input, max_bytes=max_input_bytes).decode(),

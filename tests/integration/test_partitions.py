@@ -61,7 +61,9 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     return {
         **dict.fromkeys(["opened", "waiting", "total_steps", "roots", "ahead_s"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
-        **dict.fromkeys(["id", "workflow_id", "version_id", "user_id", "trigger_id"], execution_id),
+        **dict.fromkeys(
+            ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure"], execution_id
+        ),
         **dict.fromkeys(["ids", "completing", "starting"], f"{{{execution_id}}}"),
         **dict.fromkeys(_ROWS, "[]"),
         "nodes": ["a"],
@@ -76,6 +78,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "stopping": "fail",
         "ends_as": "failed",
         "error": "{}",
+        "message": "m",
         "input": "{}",
         "trigger_type": "api",
         "limit": 500,

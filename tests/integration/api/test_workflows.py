@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from shared import ids
 from tests.integration.api.caller import BROKEN, Caller, definition, node
 
 Person = Callable[..., Caller]
@@ -57,6 +58,18 @@ def test_a_draft_with_problems_can_be_saved_but_neither_published_nor_run(admin:
     assert len(saved.json["problems"]) >= 4
     assert admin("POST", f"/workflows/{id}/publish").status_code == 422
     assert admin.start(id, {"version": "draft"}).status_code == 422
+
+
+def test_a_failure_workflow_must_be_one_that_the_publisher_may_see(person: Person) -> None:
+    mine, theirs = person("ed", "editor"), person("eve", "editor")
+    rescue, hidden = mine.workflow("Rescue"), theirs.workflow("Hidden")
+    for chosen, status in ((rescue, 201), (hidden, 422), (ids.encode(ids.WORKFLOW, mine.user_id), 422)):
+        body = {"name": "n", "definition": definition() | {"settings": {"onFailure": chosen}}}
+        id = mine("POST", "/workflows", body).json["id"]
+        published = mine("POST", f"/workflows/{id}/publish")
+        assert published.status_code == status, published.json
+        if status == 422:
+            assert [problem["path"] for problem in published.json["errors"]] == ["settings.onFailure"]
 
 
 def test_two_editors_cannot_overwrite_each_other(admin: Caller) -> None:
