@@ -53,13 +53,6 @@ def steps_of_worker(
     return [_lost((row[0], row[1], row[2]), row[3]) for row in connection.execute(OF_WORKER, values)]
 
 
-def expire_leases(
-    connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Horizon = EVERYTHING
-) -> list[StepRef]:
-    """Take lost steps back; returns those to publish after the commit. No commit if a transaction is open."""
-    return apply_isolated(connection, lost_steps(connection, limit=limit, horizon=horizon)).ready
-
-
 def expire_worker(connection: psycopg.Connection[Any], worker_id: str) -> list[StepRef]:
     """Take back, at once, what a dead worker ran; returns the steps to publish after the commit."""
     return apply_isolated(connection, steps_of_worker(connection, worker_id)).ready

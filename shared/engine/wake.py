@@ -5,10 +5,8 @@ from typing import Any
 
 import psycopg
 
-from shared.broker import StepRef
 from shared.db.horizon import EVERYTHING, Horizon
 from shared.domain.outcome import Kind, Outcome
-from shared.engine.isolate import apply_isolated
 
 LIMIT = 500
 
@@ -44,10 +42,3 @@ def sleepers(
             return Sleepers(due, left_s)
         due.append(Outcome(key=(execution_id, node, item), kind=Kind.DUE))
     return Sleepers(due, None)
-
-
-def wake_due(
-    connection: psycopg.Connection[Any], limit: int = LIMIT, *, horizon: Horizon = EVERYTHING
-) -> list[StepRef]:
-    """Make due timers ready; returns the steps to publish after the commit. No commit if a transaction is open."""
-    return apply_isolated(connection, sleepers(connection, limit=limit, horizon=horizon).due).ready

@@ -25,19 +25,14 @@ class Template:
     Its results share parts with `source` and with the scope: treat all of them as immutable.
     """
 
-    __slots__ = ("_dynamic", "_part", "has_expressions", "names", "reads", "source")
+    __slots__ = ("_part", "has_expressions", "names", "reads", "source")
 
-    def __init__(self, source: Any, part: _Part | None, expressions: list[Expression], dynamic: frozenset[str]) -> None:
+    def __init__(self, source: Any, part: _Part | None, expressions: list[Expression]) -> None:
         self.source = source
         self.has_expressions = part is not None
         self.reads: frozenset[str] = frozenset().union(*(expression.reads for expression in expressions))
         self.names: frozenset[str] = frozenset().union(*(expression.names for expression in expressions))
         self._part = part
-        self._dynamic = dynamic
-
-    def is_dynamic(self, key: str) -> bool:
-        """Whether the value under a top-level key contains an expression."""
-        return key in self._dynamic
 
     def evaluate(self, scope: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """The value with every expression replaced by its result: plain JSON, dates as ISO text.
@@ -56,7 +51,7 @@ def compile_template(value: Any, *, path: str = "") -> Template:
     part = compiler.compile(value, path, 1)
     if compiler.problems:
         raise TemplateErrors(compiler.problems)
-    return Template(value, part, compiler.expressions, compiler.dynamic)
+    return Template(value, part, compiler.expressions)
 
 
 class _TemplateCompiler:
@@ -65,7 +60,6 @@ class _TemplateCompiler:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.expressions: list[Expression] = []
-        self.dynamic: frozenset[str] = frozenset()
 
     def compile(self, value: Any, path: str, depth: int) -> _Part | None:
         if type(value) is str:
@@ -96,8 +90,6 @@ class _TemplateCompiler:
                 self._problem(where, "expressions are not evaluated in keys: build the object in one expression")
             parts[key] = self.compile(child, where, depth + 1)
         dynamic = {key: part for key, part in parts.items() if part is not None}
-        if depth == 1:
-            self.dynamic = frozenset(dynamic)
         return _object_part(value, dynamic) if dynamic else None
 
     def _text(self, text: str, path: str) -> _Part | None:

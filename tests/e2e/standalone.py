@@ -1,5 +1,6 @@
 """`python -m services.standalone` as a process of its own, for tests that start, stop and kill it."""
 
+import contextlib
 import os
 import re
 import signal
@@ -71,7 +72,9 @@ class Standalone:
     def kill_everything(self) -> None:
         """SIGKILL to every process at once, as when the machine runs out of memory or a container is removed."""
         for process in self.family():
-            process.kill()
+            # A child may end by itself, now that its parent is gone.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self.ended()
 
     def kill_supervisor(self) -> None:

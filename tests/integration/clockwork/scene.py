@@ -11,8 +11,11 @@ from shared.broker import StepRef
 from shared.db.pool import connect
 from shared.domain.outcome import Kind, Outcome
 from shared.engine.batch import Batch, Options, run_batch
+from shared.engine.expire import lost_steps
+from shared.engine.isolate import apply_isolated
 from shared.engine.requests import Claim, Claimed, Completed
 from shared.engine.start import Started, start_execution
+from shared.engine.wake import sleepers
 
 Row = dict[str, Any]
 
@@ -68,6 +71,14 @@ class Scene:
         """Hand in an outcome as a worker would."""
         outcome = Outcome(key=claimed.key, kind=kind, fence=claimed.fence, joins=claimed.node.joins_after, **more)
         return run_batch(self.connection, Batch([], [outcome], Options())).completed[0]
+
+    def wake(self, limit: int = 500) -> list[StepRef]:
+        """Make due timers ready, as clockwork would."""
+        return apply_isolated(self.connection, sleepers(self.connection, limit=limit).due).ready
+
+    def expire(self) -> list[StepRef]:
+        """Take steps back whose lease is over, as clockwork would."""
+        return apply_isolated(self.connection, lost_steps(self.connection)).ready
 
     def run_through(self, *, last: Kind = Kind.DONE) -> UUID:
         """A whole execution; `last` is how its last step ends."""

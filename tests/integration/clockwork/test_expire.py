@@ -3,7 +3,7 @@
 from shared.db.pool import connect
 from shared.domain.outcome import Kind
 from shared.engine.cancel import cancel_execution
-from shared.engine.expire import expire_leases, expire_worker, lost_steps
+from shared.engine.expire import expire_worker, lost_steps
 from shared.engine.isolate import apply_isolated
 from shared.engine.sweep import defer_running
 from tests.integration.clockwork.scene import Scene
@@ -14,9 +14,9 @@ LEASE_S = 16.0
 def test_lost_step_is_ready_again_and_its_attempt_is_kept(scene: Scene) -> None:
     ref = scene.start().ready[0]
     claimed = scene.claim(ref)
-    assert expire_leases(scene.connection) == []
+    assert scene.expire() == []
     scene.pass_time(LEASE_S, ref)
-    assert expire_leases(scene.connection) == [ref]
+    assert scene.expire() == [ref]
     step = scene.step(ref)
     assert (step["state"], step["lost"], step["fence"]) == ("ready", 1, None)
     attempt = scene.one("SELECT * FROM step_attempts")
@@ -31,7 +31,7 @@ def test_third_loss_fails_the_execution(scene: Scene) -> None:
     for expected in ([ref], [ref], []):
         scene.claim(ref)
         scene.pass_time(LEASE_S, ref)
-        assert expire_leases(scene.connection) == expected
+        assert scene.expire() == expected
     assert scene.step(ref)["state"] == "failed"
     execution = scene.execution(started.id)
     assert (execution["state"], execution["failed_node"], execution["open_steps"]) == ("failed", "a", 0)
@@ -44,7 +44,7 @@ def test_node_that_must_not_run_twice_fails_at_the_first_loss(database_url: str)
     started = scene.start()
     scene.claim(started.ready[0])
     scene.pass_time(LEASE_S, started.ready[0])
-    assert expire_leases(scene.connection) == []
+    assert scene.expire() == []
     assert scene.execution(started.id)["state"] == "failed"
     scene.connection.close()
 
@@ -55,7 +55,7 @@ def test_lost_step_of_a_canceling_execution_is_canceled(scene: Scene) -> None:
     cancel_execution(scene.connection, started.id)
     assert scene.execution(started.id)["state"] == "running"
     scene.pass_time(LEASE_S, started.ready[0])
-    assert expire_leases(scene.connection) == []
+    assert scene.expire() == []
     assert scene.execution(started.id)["state"] == "canceled"
     assert scene.step(started.ready[0])["state"] == "canceled"
 
@@ -104,7 +104,7 @@ def test_outcome_that_cannot_be_applied_does_not_hold_up_the_others(scene: Scene
         scene.claim(ref)
         scene.pass_time(LEASE_S, ref)
     scene.connection.execute("UPDATE executions SET version_id = uuid7() WHERE id = %s", (refs[1].execution_id,))
-    assert sorted(expire_leases(scene.connection)) == sorted([refs[0], refs[2]])
+    assert sorted(scene.expire()) == sorted([refs[0], refs[2]])
     assert 50 < scene.step(refs[1])["due_s"] < 61
     assert lost_steps(scene.connection) == []
 
@@ -113,7 +113,7 @@ def test_outcome_kinds_of_a_worker_still_need_their_fence(scene: Scene) -> None:
     ref = scene.start().ready[0]
     claimed = scene.claim(ref)
     scene.pass_time(LEASE_S, ref)
-    expire_leases(scene.connection)
+    scene.expire()
     again = scene.claim(ref, "w2")
     assert not scene.complete(claimed, Kind.STOPPED).accepted
     assert scene.complete(again).accepted

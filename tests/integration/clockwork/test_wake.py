@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.outcome import Kind
 from shared.engine.cancel import cancel_execution
-from shared.engine.wake import sleepers, wake_due
+from shared.engine.wake import sleepers
 from tests.integration.clockwork.scene import Scene
 
 
@@ -13,9 +13,9 @@ def test_wait_becomes_ready_when_due(scene: Scene) -> None:
     ref = started.ready[0]
     scene.complete(scene.claim(ref), Kind.WAIT, due_s=30.0)
     assert scene.execution(started.id)["state"] == "waiting"
-    assert wake_due(scene.connection) == []
+    assert scene.wake() == []
     scene.pass_time(31, ref)
-    assert wake_due(scene.connection) == [ref]
+    assert scene.wake() == [ref]
     assert scene.execution(started.id)["state"] == "running"
     again = scene.claim(ref)
     assert again.resumed
@@ -27,9 +27,9 @@ def test_retry_becomes_ready_when_due(database_url: str) -> None:
     scene.complete(scene.claim(ref), Kind.FAILED, retryable=True, error_code="X", error='{"code":"X"}')
     assert scene.step(ref)["state"] == "retrying"
     assert 4 < scene.step(ref)["due_s"] < 6
-    assert wake_due(scene.connection) == []
+    assert scene.wake() == []
     scene.pass_time(6, ref)
-    assert wake_due(scene.connection) == [ref]
+    assert scene.wake() == [ref]
     assert scene.claim(ref).attempt == 2
     scene.connection.close()
 
@@ -48,7 +48,7 @@ def test_canceled_wait_never_wakes(scene: Scene) -> None:
     found = sleepers(scene.connection)
     assert len(found.due) == 1
     cancel_execution(scene.connection, started.id)
-    assert wake_due(scene.connection) == []
+    assert scene.wake() == []
     assert scene.execution(started.id)["state"] == "canceled"
 
 
@@ -56,6 +56,6 @@ def test_limit_leaves_the_rest_for_the_next_pass(scene: Scene) -> None:
     refs = [scene.start().ready[0] for _ in range(3)]
     for ref in refs:
         scene.complete(scene.claim(ref), Kind.WAIT, due_s=0.0)
-    first = wake_due(scene.connection, 2)
+    first = scene.wake(2)
     assert len(first) == 2
-    assert sorted(first + wake_due(scene.connection, 2)) == sorted(refs)
+    assert sorted(first + scene.wake(2)) == sorted(refs)

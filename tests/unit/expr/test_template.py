@@ -56,7 +56,6 @@ def test_what_a_template_knows_of_itself() -> None:
     assert template.reads == {"fetch", "other"}
     assert template.names == {"steps", "input"}
     assert template.has_expressions
-    assert [template.is_dynamic(key) for key in ("url", "body", "static", "absent")] == [True, True, False, False]
     result = template.evaluate(SCOPE)
     assert result["url"] == "http://x/200"
     assert result["body"] == {"list": [1, [2, 1]]}
