@@ -9,7 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-# The oldest execution that is not over, or that a failure workflow is still to follow; but at least an hour back: a slow transaction may commit an older id later.
+# The oldest execution that is not over, or that a failure workflow is still to follow; but at least an hour back: a slow
+# transaction may commit an older id later.
 LIVE_BOUNDS = """
 SELECT least(uuid7_floor(now() - interval '1 hour'),
     (SELECT id FROM executions WHERE state = 'queued' ORDER BY id LIMIT 1),

@@ -22,7 +22,8 @@ class Deadlines(Loop):
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One look."""
         found = overdue(connection, horizon=self._horizon.get(connection))
-        stopped = [done for id in found if (done := time_out(connection, id)) is not None]
-        for done in stopped:
-            self.tools.announce(Applied([], {done.id}, 1, {done.id: "failed"} if done.over else {}), "timed_out")
+        for id in found:
+            done = time_out(connection, id)
+            if done is not None:
+                self.tools.announce(Applied([], {id}, 1, {id: "failed"} if done.over else {}), "timed_out")
         return 0.0 if len(found) == LIMIT else self.interval_s

@@ -48,6 +48,14 @@ class Scene:
         found: UUID = row[0]
         return found
 
+    def use(self, definition: Row) -> None:
+        """Run this definition from now on."""
+        text = json.dumps(definition)
+        version = (
+            "INSERT INTO workflow_versions (workflow_id, definition, checksum, created_by) VALUES (%s, %s, %s, %s)"
+        )
+        self.version_id = self._insert(version, self.workflow_id, text, text.encode(), self.user_id)
+
     def start(self) -> Started:
         """Accept an execution."""
         with self.connection.transaction():

@@ -1,6 +1,5 @@
 """Deadlines of runs: `settings.timeoutMs` counts from the first step, stops everything, and says so."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +24,7 @@ def scene(scene: Scene) -> Scene:
     """The runs of its workflow may take a minute."""
     nodes = [{"id": id, "type": "simulate", "params": {"durationMs": 1}} for id in ("a", "b")]
     definition = {"schema": 1, "containers": [{"id": "c", "nodes": nodes}], "settings": {"timeoutMs": LIMIT_MS}}
-    text = json.dumps(definition)
-    (row,) = scene.connection.execute(
-        "INSERT INTO workflow_versions (workflow_id, definition, checksum, created_by) VALUES (%s, %s, %s, %s) RETURNING id",
-        (scene.workflow_id, text, text.encode(), scene.user_id),
-    ).fetchall()
-    scene.version_id = row[0]
+    scene.use(definition)
     return scene
 
 

@@ -1,6 +1,5 @@
 """Failure workflows: started once for each run that failed, however it failed, with the error as input."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -27,18 +26,11 @@ class FailureScene(Scene):
         self.rescue_id, self.rescue_version = self.add_workflow(nodes)
         self.connection.execute("UPDATE workflow_versions SET number = 1 WHERE id = %s", (self.rescue_version,))
         self.connection.execute("UPDATE workflows SET published_version = 1 WHERE id = %s", (self.rescue_id,))
-        self.version_id = self.version({"onFailure": ids.encode(ids.WORKFLOW, self.rescue_id), "timeoutMs": 60_000})
+        self.set(onFailure=ids.encode(ids.WORKFLOW, self.rescue_id), timeoutMs=60_000)
 
-    def version(self, settings: dict[str, Any]) -> UUID:
-        """Another version of the first workflow, `a` then `b`."""
-        text = json.dumps(definition(node("a", name="Fetch"), node("b")) | {"settings": settings})
-        (row,) = self.connection.execute(
-            "INSERT INTO workflow_versions (workflow_id, definition, checksum, created_by) VALUES (%s, %s, %s, %s)"
-            " RETURNING id",
-            (self.workflow_id, text, text.encode(), self.user_id),
-        ).fetchall()
-        found: UUID = row[0]
-        return found
+    def set(self, **settings: Any) -> None:
+        """Run the first workflow, `a` then `b`, with these settings from now on."""
+        self.use(definition(node("a", name="Fetch"), node("b")) | {"settings": settings})
 
     def fail(self) -> UUID:
         """A run whose first step fails for good."""
@@ -98,7 +90,7 @@ def test_success_and_the_failure_of_a_failure_workflow_are_not_followed(scene: F
     assert follow_up(scene.connection) is None
     scene.connection.execute("UPDATE workflows SET published_version = 7 WHERE id = %s", (scene.workflow_id,))
     scene.connection.execute("UPDATE workflow_versions SET number = 7 WHERE id = %s", (scene.version_id,))
-    scene.version_id = scene.version({"onFailure": ids.encode(ids.WORKFLOW, scene.workflow_id)})
+    scene.set(onFailure=ids.encode(ids.WORKFLOW, scene.workflow_id))
     scene.fail()
     done = follow_up(scene.connection)
     assert done is not None

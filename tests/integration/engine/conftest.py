@@ -1,6 +1,5 @@
 """A scene whose workflow is any definition, and a second connection to race with."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -14,20 +13,9 @@ from shared.engine.batch import Batch, Options, run_batch
 from shared.engine.requests import Claim, Claimed
 from tests.integration.clockwork.scene import Scene
 
-CREATE_VERSION = """
-INSERT INTO workflow_versions (workflow_id, definition, checksum, created_by) VALUES (%s, %s, %s, %s) RETURNING id
-"""
-
 
 class EngineScene(Scene):
     """Moves of several workers on one definition."""
-
-    def use(self, definition: dict[str, Any]) -> None:
-        """Run this definition from now on."""
-        text = json.dumps(definition)
-        row = self.connection.execute(CREATE_VERSION, (self.workflow_id, text, text.encode(), self.user_id)).fetchone()
-        assert row is not None
-        self.version_id = row[0]
 
     def claim_node(self, execution_id: UUID, node: str) -> Claimed:
         """Take a step by its node."""

@@ -28,6 +28,19 @@ def cut(consumer: Any) -> None:
     consumer.connection._impl._transport._sock.shutdown(socket.SHUT_RDWR)
 
 
+class Hold(Middleware):
+    """Holds every message, and hands over its node with what settles it."""
+
+    def __init__(self, keep: Callable[[str, Callable[[], object]], object]) -> None:
+        self._keep = keep
+
+    def before_process_message(self, _broker: Any, message: Any) -> None:
+        """Dramatiq's signal."""
+        settle = hold(message)
+        assert settle is not None
+        self._keep(message.args[1], settle)
+
+
 def consumer_threads() -> list[Any]:
     return [t for t in threading.enumerate() if type(t).__name__ == "ConsumerThread" and t.consumer is not None]
 
@@ -149,13 +162,7 @@ def test_a_held_message_is_settled_once_and_later(amqp_url: str, work: Work) -> 
     held: list[Callable[[], object]] = []
     broker, sink = work(amqp_url)
 
-    class Hold(Middleware):
-        def before_process_message(self, _broker: Any, message: Any) -> None:
-            settle = hold(message)
-            assert settle is not None
-            held.append(settle)
-
-    broker.add_middleware(Hold())
+    broker.add_middleware(Hold(lambda _node, settle: held.append(settle)))
     publisher = make_publisher(amqp_url)
     while not publisher.publish([ref(str(number)) for number in range(5)]).result(timeout=10):
         pass
@@ -178,13 +185,7 @@ def test_a_message_held_across_a_reconnect_comes_again(amqp_url: str, work: Work
     held: list[Callable[[], object]] = []
     broker, sink = work(amqp_url)
 
-    class Hold(Middleware):
-        def before_process_message(self, _broker: Any, message: Any) -> None:
-            settle = hold(message)
-            assert settle is not None
-            held.append(settle)
-
-    broker.add_middleware(Hold())
+    broker.add_middleware(Hold(lambda _node, settle: held.append(settle)))
     publisher = make_publisher(amqp_url)
     while not publisher.publish([ref()]).result(timeout=10):
         pass
@@ -212,13 +213,7 @@ def test_steps_that_end_out_of_order_leave_the_others_with_the_broker(amqp_url: 
     held: dict[str, Callable[[], object]] = {}
     broker, sink = work(amqp_url)
 
-    class Hold(Middleware):
-        def before_process_message(self, _broker: Any, message: Any) -> None:
-            settle = hold(message)
-            assert settle is not None
-            held[message.args[1]] = settle
-
-    broker.add_middleware(Hold())
+    broker.add_middleware(Hold(held.__setitem__))
     publisher = make_publisher(amqp_url)
     while not publisher.publish([ref(str(number)) for number in range(6)]).result(timeout=10):
         pass
