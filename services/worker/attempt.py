@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from random import random
 from typing import Any
 
+from services.worker import scope
 from services.worker.context import StepContext
 from services.worker.running import Registry, Running
 from shared import ids
+from shared.domain import items
 from shared.domain.errors import InvalidValue, NodeError
 from shared.domain.outcome import Kind, Outcome
 from shared.domain.values import from_json, to_json
+from shared.engine import reads
 from shared.engine.requests import Claimed, Value
 from shared.expr import ExpressionError
 from shared.log import get_logger
@@ -45,6 +48,8 @@ class Runner:
         given: str | None = None
         try:
             params = evaluate(claimed)
+            if claimed.node.body is not None:
+                return self._scope(claimed, ctx, params)
             given = _input_text(params)
             node_type = self._node_types[claimed.node.type]
             result = self._call(node_type, node_type.parse(params), claimed, running, ctx)
@@ -64,6 +69,18 @@ class Runner:
             _log.exception("a node raised what it does not document", node_type=claimed.node.type)
             text = f"The node raised {type(error).__name__}; this is a bug of the node type {claimed.node.type!r}."
             return failed(claimed, NodeError("NODE_BUG", text), ctx=ctx, given=given)
+
+    def _scope(self, claimed: Claimed, ctx: StepContext, params: Any) -> Outcome:
+        """A scope opens, or its results are collected: a worker runs it twice."""
+        if claimed.results is None:
+            values = scope.values_of(claimed, params, self._max_output_bytes)
+            if values != ():
+                return _outcome(claimed, Kind.OPEN, ctx, items=values)
+        output = scope.result_of(claimed, self._max_output_bytes)
+        error = scope.error_of(claimed)
+        if error is None:
+            return _outcome(claimed, Kind.DONE, ctx, output=output)
+        return replace(failed(claimed, error, ctx=ctx), output=output)
 
     def _call(
         self, node_type: NodeType, params: Any, claimed: Claimed, running: Running, ctx: StepContext
@@ -111,22 +128,33 @@ def evaluate(claimed: Claimed) -> Any:
     template = claimed.node.params
     if not template.has_expressions:
         return template.source
-    scope: dict[str, Any] = {
+    found: dict[str, Any] = {
         "input": _value(claimed.values.get("", Value()).output),
-        "steps": {node: _step(claimed.values.get(node, Value())) for node in claimed.node.reads},
+        "steps": {node: _read(claimed, node) for node in claimed.node.reads},
         "now": datetime.now(UTC),
     }
+    if not template.names.isdisjoint(("item", "index")):
+        found |= _item(claimed, reads.innermost_loop(claimed.plan, claimed.node))
     for name, prefix, id in (
         ("execution", ids.EXECUTION, claimed.key[0]),
         ("workflow", ids.WORKFLOW, claimed.workflow_id),
     ):
         if name in template.names:
-            scope[name] = {"id": ids.encode(prefix, id)}
-    return template.evaluate(scope)
+            found[name] = {"id": ids.encode(prefix, id)}
+    return template.evaluate(found)
 
 
-def _step(value: Value) -> dict[str, Any]:
+def _read(claimed: Claimed, name: str) -> dict[str, Any]:
+    """What `steps.<name>` is: an earlier step's output and error; a loop around this step has its present item."""
+    if name in claimed.node.scopes:
+        return _item(claimed, name)
+    value = claimed.values.get(name, Value())
     return {"output": _value(value.output), "error": _value(value.error)}
+
+
+def _item(claimed: Claimed, loop: str) -> dict[str, Any]:
+    key = items.cut(claimed.key[2], claimed.plan.nodes[loop].depth + 1)
+    return {"item": _value(claimed.values.get(loop, Value()).output), "index": items.index(key)}
 
 
 def _value(text: str | None) -> Any:
@@ -169,7 +197,7 @@ def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: An
         key=claimed.key,
         kind=kind,
         fence=claimed.fence,
-        joins=claimed.node.joins_after,
+        touches=claimed.plan.touches(*claimed.key[1:]),
         ai_tokens=ctx.tokens if ctx else 0,
         api_calls=ctx.api_calls if ctx else 0,
         **fields,

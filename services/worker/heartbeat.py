@@ -91,10 +91,18 @@ class Heartbeat:
                     self._hear(notify.payload)
 
     def _hear(self, payload: str) -> None:
+        """`<execution>`, or `<execution> <node> <item>` for one step of it."""
+        execution, _, step = payload.partition(" ")
+        node, _, item = step.partition(" ")
         try:
-            self._registry.stop_execution(UUID(payload))
+            id = UUID(execution)
         except ValueError:
             _log.warning("heartbeat: somebody notified something that is no execution")
+            return
+        if node:
+            self._registry.stop_step((id, node, item))
+        else:
+            self._registry.stop_execution(id)
 
     def _beat(self, connection: psycopg.Connection[Any]) -> None:
         running = self._registry.all()

@@ -69,6 +69,13 @@ class Registry:
         for running in found:
             self.stop(running)
 
+    def stop_step(self, key: Key) -> None:
+        """End the attempt of a step, if this process runs it. One that is just being claimed is ended by the heartbeat."""
+        with self._lock:
+            running = self._running.get(key)
+        if running is not None:
+            self.stop(running)
+
     def stop(self, running: Running) -> None:
         """End one attempt."""
         with self._lock:

@@ -30,7 +30,7 @@ SELECT workflow_id, user_id, trigger_type, state, completed_at,
 
 LOCK_EXECUTIONS = """
 SELECT id, version_id, state, stopping, open_steps, waiting_steps, steps_executed, steps_resolved, ai_tokens, api_calls,
-       failed_node, failed_item
+       failed_node, failed_item, total_steps
 FROM {executions} WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 """Take the executions in id order. The first lock of outcomes."""
@@ -40,9 +40,10 @@ SELECT s.* FROM (
   SELECT * FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text)
   ORDER BY execution_id, node COLLATE "C", item COLLATE "C") k
 CROSS JOIN LATERAL (
-  SELECT s.execution_id, s.node, s.item, s.state, s.fence, s.attempt, s.failures, s.lost, s.arrived, s.taken, s.resumed,
-         extract(epoch FROM clock_timestamp() - coalesce(s.begun_at, s.started_at))::float8,
-         s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp()
+  SELECT s.execution_id, s.node, s.item, s.fence, s.lease_until < clock_timestamp(), s.due_at <= clock_timestamp(),
+         s.state, s.arrived, s.taken, s.attempt, s.failures, s.lost, s.port, s.error_code, s.resumed, s.ai_tokens,
+         s.api_calls, extract(epoch FROM clock_timestamp() - coalesce(s.begun_at, s.started_at))::float8,
+         s.children, s.children_begun, s.children_done, s.children_failed
   FROM {steps} s
   WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item FOR UPDATE) s
 """
@@ -100,18 +101,19 @@ changed AS (  -- the new state of locked steps; their fences were checked under 
       WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => k.due_s) END,
     ready_at = CASE WHEN k.state = 'ready' THEN clock_timestamp() ELSE s.ready_at END,
     started_at = CASE WHEN k.state <> 'ready' THEN s.started_at END,
-    begun_at = CASE WHEN k.state IN ('ready', 'retrying') THEN coalesce(s.begun_at, s.started_at) ELSE s.begun_at END,
+    begun_at = CASE WHEN k.state IN ('ready', 'retrying', 'open') THEN coalesce(s.begun_at, s.started_at) ELSE s.begun_at END,
     completed_at = CASE WHEN k.state IN ('success', 'failed', 'skipped', 'canceled') THEN clock_timestamp() END
   FROM json_to_recordset(%(changed)s::json)
     AS k(execution_id uuid, node text, item text, state text, port text, error_code text, ai_tokens bigint,
          api_calls int, failures smallint, lost smallint, arrived smallint, taken smallint, resumed bool, due_s float8)
   WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item),
-added AS (  -- successors: ready, skipped, or a join that waits; the execution's lock sees to one row a key
-  INSERT INTO {steps} (execution_id, node, item, state, pool, arrived, taken, ready_at, due_at, completed_at)
+added AS (  -- successors: ready, skipped, a join that waits, an item; the execution's lock sees to one row a key
+  INSERT INTO {steps} (execution_id, node, item, state, pool, arrived, taken, ready_at, due_at, started_at, completed_at)
   SELECT k.execution_id, k.node, k.item, k.state, k.pool, k.arrived, k.taken,
     CASE WHEN k.state = 'ready' THEN clock_timestamp() END,
     CASE WHEN k.state = 'ready' THEN clock_timestamp() + make_interval(secs => %(republish_s)s::float8) END,
-    CASE WHEN k.state = 'skipped' THEN clock_timestamp() END
+    CASE WHEN k.state = 'open' THEN clock_timestamp() END,
+    CASE WHEN k.state IN ('skipped', 'canceled') THEN clock_timestamp() END
   FROM json_to_recordset(%(added)s::json)
     AS k(execution_id uuid, node text, item text, state text, pool text, arrived smallint, taken smallint)),
 stored AS (  -- what steps were given and what they returned: written once, when they end
@@ -123,12 +125,12 @@ advanced AS (  -- counters and states, computed under the lock: one row an execu
   UPDATE {executions} e SET state = k.state, stopping = k.stopping, open_steps = k.open_steps,
     waiting_steps = k.waiting_steps, steps_executed = k.steps_executed, steps_resolved = k.steps_resolved,
     ai_tokens = k.ai_tokens, api_calls = k.api_calls, failed_node = k.failed_node, failed_item = k.failed_item,
-    revision = e.revision + 1,
+    total_steps = k.total_steps, revision = e.revision + 1,
     stop_requested_at = CASE WHEN k.stopping IS NOT NULL THEN coalesce(e.stop_requested_at, clock_timestamp()) END,
     completed_at = CASE WHEN k.state IN ('success', 'failed', 'canceled') THEN clock_timestamp() END
   FROM json_to_recordset(%(executions)s::json)
     AS k(id uuid, state text, stopping text, open_steps int, waiting_steps int, steps_executed int,
-         steps_resolved int, ai_tokens bigint, api_calls int, failed_node text, failed_item text)
+         steps_resolved int, ai_tokens bigint, api_calls int, failed_node text, failed_item text, total_steps int)
   WHERE e.id = k.id
   RETURNING e.*)
 """
@@ -141,15 +143,62 @@ advanced AS (  -- counters and states, computed under the lock: one row an execu
 CANCEL_OPEN = """
 WITH open AS (
   SELECT execution_id, node, item, state FROM {steps}
-  WHERE execution_id = ANY(%(ids)s::uuid[]) AND state IN ('ready', 'retrying', 'waiting', 'pending')
+  WHERE execution_id = ANY(%(ids)s::uuid[]) AND state IN ('ready', 'retrying', 'waiting', 'pending', 'open')
   ORDER BY execution_id, node, item FOR UPDATE),
 changed AS (
   UPDATE {steps} s SET state = 'canceled', due_at = NULL, completed_at = clock_timestamp(), tx = pg_current_xact_id()
   FROM open o WHERE s.execution_id = o.execution_id AND s.node = o.node AND s.item = o.item)
-SELECT execution_id, count(*) FILTER (WHERE state <> 'pending')::int, count(*) FILTER (WHERE state = 'waiting')::int
+SELECT execution_id, count(*) FILTER (WHERE state NOT IN ('pending', 'open'))::int, count(*) FILTER (WHERE state = 'waiting')::int
 FROM open GROUP BY execution_id
 """
 """Cancel every step of these executions that is not running; returns how many were open, and waiting."""
+
+COUNT_CHILDREN = """
+UPDATE {steps} s SET children = k.children, children_begun = k.begun, children_done = k.done, children_failed = k.failed,
+  tx = pg_current_xact_id()
+FROM json_to_recordset(%(counted)s::json)
+  AS k(execution_id uuid, node text, item text, children int, begun int, done int, failed int)
+WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
+"""
+"""How far scopes have come: rows that are locked, or were inserted in this transaction."""
+
+INSERT_SCOPE_ERRORS = """
+INSERT INTO {execution_data} (execution_id, node, item, output, error)
+SELECT k.execution_id, k.node, k.item, k.output::json, k.error::json
+FROM json_to_recordset(%(errors)s::json) AS k(execution_id uuid, node text, item text, output text, error text)
+ON CONFLICT (execution_id, node, item) DO UPDATE SET error = excluded.error
+"""
+"""Why a scope, or an item of a loop (its row has the item's value already), was given up."""
+
+CANCEL_WITHIN = """
+WITH open AS (
+  SELECT s.execution_id, s.node, s.item, s.state
+  FROM json_to_recordset(%(ranges)s::json) AS k(execution_id uuid, nodes text[], low text, high text)
+  JOIN {steps} s ON s.execution_id = k.execution_id AND s.node = ANY(k.nodes)
+    AND s.item BETWEEN k.low AND k.high
+  WHERE s.state IN ('ready', 'running', 'retrying', 'waiting', 'pending', 'open')
+  ORDER BY s.execution_id, s.node, s.item FOR UPDATE OF s),
+changed AS (
+  UPDATE {steps} s SET state = 'canceled', due_at = NULL, lease_until = NULL, completed_at = clock_timestamp(),
+    tx = pg_current_xact_id()
+  FROM open o WHERE s.execution_id = o.execution_id AND s.node = o.node AND s.item = o.item)
+SELECT execution_id, node, item, state FROM open
+"""
+"""Cancel every step inside scopes that were given up, running ones too: their fences then fit no running step."""
+
+NOTIFY_STEPS = "SELECT pg_notify('flowversal_stop', told) FROM json_array_elements_text(%(told)s::json) AS t(told)"
+"""Tell every worker that listens to stop these steps (`<execution> <node> <item>`); sent at commit."""
+
+READ_RESULTS = """
+SELECT s.execution_id, s.node, s.item, s.children, s.children_failed, d.node, d.item, d.output::text, d.error::text
+FROM json_to_recordset(%(scopes)s::json)
+  AS k(execution_id uuid, node text, item text, ends text[], low text, high text)
+JOIN {steps} s ON s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
+LEFT JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = ANY(k.ends)
+  AND d.item BETWEEN k.low AND k.high
+WHERE s.children IS NOT NULL
+"""
+"""What the steps inside claimed scopes have left, where they have run: a row for each end and item; in no order."""
 
 INSERT_STATS = _APPEND_STATS + "FROM {executions} WHERE id = %(id)s"
 """The row of statistics of an execution that ended without an outcome: canceled, or settled."""
@@ -158,11 +207,11 @@ UNHURRIED = "SELECT set_config('synchronous_commit', 'off', true)"
 """Let this transaction reach the disk with the next one that waits for it, within 0.6 s at most."""
 
 READ_VALUES = """
-SELECT d.execution_id, d.node, (CASE WHEN d.node = '' THEN d.input ELSE d.output END)::text, d.error::text
-FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text)
+SELECT d.execution_id, d.node, d.item, (CASE WHEN k.given THEN d.input ELSE d.output END)::text, d.error::text
+FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text, given bool)
 JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = k.node AND d.item = k.item
 """
-"""What claimed steps read: outputs and errors of earlier steps, and (node '') the input of the execution."""
+"""What claimed steps read: outputs and errors of earlier steps; what was `given`: items of loops, and (node '') the input."""
 
 STORE_RUN_ERROR = "UPDATE {execution_data} SET error = %(error)s::json WHERE execution_id = %(id)s AND node = ''"
 """Why the run itself failed, beside its input."""
@@ -189,8 +238,8 @@ class Week:
         return self.wire.send(on_week(statement, self.monday), parameters)
 
 
-def json_rows(rows: Sequence[Row]) -> bytes:
-    """Rows as one parameter for json_to_recordset. Raises orjson.JSONEncodeError for text with lone surrogates."""
+def json_rows(rows: Sequence[Row | str]) -> bytes:
+    """Rows as one parameter for json_to_recordset (or texts for json_array_elements_text). Raises orjson.JSONEncodeError for text with lone surrogates."""
     return orjson.dumps(rows)
 
 

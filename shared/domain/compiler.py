@@ -5,32 +5,38 @@ Pure. The phases go on after a problem with whatever is intact: reading, nodes, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.definition import Definition, NodeDefinition, read_definition
+from shared.domain.definition import ContainerDefinition, Definition, read_definition
+from shared.domain.edges import Edges, ScopeGraph
 from shared.domain.errors import InvalidDefinition, Problem
 from shared.domain.fields import MAX_PROBLEMS, hint
-from shared.domain.graph import Graph
-from shared.domain.plan import ERROR_PORT, Plan, PlanEdge, PlanNode
-from shared.domain.reads import dynamic_keys, expressions_of
+from shared.domain.layout import ROOT, Layout, lay_out
+from shared.domain.node_definition import NodeDefinition
+from shared.domain.plan import Body, Plan, PlanEdge, PlanNode
+from shared.domain.reads import dynamic_keys
+from shared.domain.visibility import Visibility
 from shared.expr import EMPTY, Template, TemplateErrors, compile_template
 from shared.expr.errors import shorten
 
 if TYPE_CHECKING:
     from shared.nodes.base import NodeType
 
-_LONGEST_CYCLE = 12
-_LOOP_NAMES = frozenset({"item", "index"})
+CONTAINER = "container"
+"""The type of a step that is a scope."""
+_SCOPE_TIMEOUT_MS = 60_000
 
 
 def compile_definition(definition: Mapping[str, Any], catalogue: "Mapping[str, NodeType]") -> Plan:
     """The plan of a definition. Raises InvalidDefinition with every problem, each with its path and what to do."""
     problems: list[Problem] = []
-    compiler = _Compiler(read_definition(definition, problems), catalogue, problems)
-    compiler.check_nodes()
-    compiler.check_edges()
-    compiler.check_reads()
+    found = read_definition(definition, problems)
+    layout = lay_out(found)
+    compiler = _Compiler(found, layout, catalogue, problems)
+    compiler.check_steps()
+    edges = Edges(found, layout, catalogue, problems)
+    compiler.graphs = edges.graphs()
+    Visibility(found, layout, compiler.graphs, problems).check(compiler.templates, ordered=not edges.broken)
     if problems:
         shown = problems[:MAX_PROBLEMS]
         raise InvalidDefinition([Problem(shorten(it.path, 300), shorten(it.message, 600)) for it in shown])
@@ -40,31 +46,36 @@ def compile_definition(definition: Mapping[str, Any], catalogue: "Mapping[str, N
 @dataclass(slots=True)
 class _Compiler:
     definition: Definition
+    layout: Layout
     catalogue: "Mapping[str, NodeType]"
     problems: list[Problem]
     templates: dict[str, Template] = field(default_factory=dict)
-    edges: dict[tuple[str, str, str | None], None] = field(default_factory=dict)
-    broken_edges: bool = False
-    graph: Graph = field(default_factory=Graph)
-    order: list[str] = field(default_factory=list)
+    graphs: dict[str, ScopeGraph] = field(default_factory=dict)
 
     def refuse(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))
 
-    # -- nodes ----------------------------------------------------------------------------------------------------
+    # -- steps ----------------------------------------------------------------------------------------------------
 
-    def check_nodes(self) -> None:
-        """Node types, parameters, expressions."""
-        for key, node in self.definition.nodes.items():
+    def check_steps(self) -> None:
+        """Node types, parameters, expressions; scopes hold something."""
+        for key, step in self.layout.steps.items():
             if len(self.problems) >= MAX_PROBLEMS:
                 return
-            self._check_params(node)
-            try:
-                self.templates[key] = (
-                    compile_template(node.params, path=f"{node.path}.params") if node.params else EMPTY
-                )
-            except TemplateErrors as errors:
-                self.problems += errors.problems
+            if isinstance(step, NodeDefinition):
+                self._check_params(step)
+                self._compile(key, step.params, f"{step.path}.params")
+            else:
+                if not self.layout.members[key]:
+                    self.refuse(step.path, "this container is empty: add a node, or remove it")
+                given = {} if step.for_each is None else {"forEach": step.for_each}
+                self._compile(key, given, step.path)
+
+    def _compile(self, key: str, value: dict[str, Any], path: str) -> None:
+        try:
+            self.templates[key] = compile_template(value, path=path) if value else EMPTY
+        except TemplateErrors as errors:
+            self.problems += errors.problems
 
     def _check_params(self, node: NodeDefinition) -> None:
         if node.type is None:
@@ -77,151 +88,107 @@ class _Compiler:
         for path, message in node_type.param_problems(node.params, dynamic_keys(node.params)):
             self.refuse(f"{node.path}.params.{path}" if path else f"{node.path}.params", message)
 
-    # -- edges ----------------------------------------------------------------------------------------------------
-
-    def check_edges(self) -> None:
-        """Both ends, ports, doubles, cycles; then the order of the nodes."""
-        if self.definition.has_edges:
-            for number, edge in enumerate(self.definition.edges):
-                if len(self.problems) < MAX_PROBLEMS:
-                    self._check_edge(number)
-                if edge.source in self.definition.nodes and edge.target in self.definition.nodes:
-                    self.edges.setdefault((edge.source, edge.target, edge.port))
-        else:
-            chain = list(self.definition.nodes)
-            self.edges = {(one, other, None): None for one, other in pairwise(chain)}
-        pairs = tuple(
-            (source, target, port is not None or self.definition.nodes[source].on_error == "port")
-            for source, target, port in self.edges
-            if source != target
-        )
-        self.graph = Graph(tuple(self.definition.nodes), pairs)
-        self.order = self.graph.order()
-        if len(self.order) < len(self.definition.nodes):
-            for cycle in self.graph.cycles():
-                self.refuse("edges", _cycle_text(cycle))
-
-    def _check_edge(self, number: int) -> None:
-        edge = self.definition.edges[number]
-        self._check_end(edge.path, "from", edge.source)
-        self._check_end(edge.path, "to", edge.target)
-        if edge.source == edge.target and edge.source in self.definition.nodes:
-            self.refuse(edge.path, f"{edge.source} cannot follow itself: remove this edge")
-        elif (edge.source, edge.target, edge.port) in self.edges:
-            self.refuse(edge.path, f"the edge {edge.source} → {edge.target} is there twice: remove one")
-        if edge.port is not None:
-            self._check_port(edge.path, edge.source, edge.port)
-
-    def _check_end(self, path: str, end: str, name: str) -> None:
-        if name in self.definition.nodes:
-            return
-        self.broken_edges = True
-        if name in self.definition.containers:
-            self.refuse(f"{path}.{end}", f"{name} is a container: an edge goes from node to node")
-        else:
-            near = hint(self.problems, name, self.definition.nodes)
-            self.refuse(f"{path}.{end}", f"there is no node `{shorten(name, 64)}`{near}")
-
-    def _check_port(self, path: str, source: str, port: str) -> None:
-        node = self.definition.nodes.get(source)
-        node_type = self.catalogue.get(node.type or "") if node else None
-        if node is None or node_type is None:
-            return
-        ports = node_type.ports(node.params)
-        if port in ports or (port == ERROR_PORT and node.on_error == "port"):
-            return
-        if port == ERROR_PORT:
-            text = f"{source} has no port `error` yet: give the node `onError: port`"
-        elif ports:
-            text = f"{source} has no port `{shorten(port, 64)}`; its ports are: {', '.join(ports[:20])}"
-        else:
-            text = f"{source} has no named ports: leave `port` out"
-        self.refuse(f"{path}.port", text)
-
-    # -- what expressions read ------------------------------------------------------------------------------------
-
-    def check_reads(self) -> None:
-        """Every `steps.<id>` names a node that runs before."""
-        bits = self.graph.bits()
-        # Behind a broken edge or in a cycle nobody can say what runs before what.
-        before = {} if self.broken_edges else self.graph.ancestors(self.order)
-        for key, node in self.definition.nodes.items():
-            template = self.templates.get(key)
-            if template is not None and not template.reads and template.names.isdisjoint(_LOOP_NAMES):
-                continue
-            for path, names, reads in expressions_of(node.params, f"{node.path}.params"):
-                if len(self.problems) >= MAX_PROBLEMS:
-                    return
-                for name in sorted(names & _LOOP_NAMES):
-                    self.refuse(
-                        path, f"`{name}` exists inside a loop only, and loops are not available in this version"
-                    )
-                for read in sorted(reads):
-                    if read not in self.definition.nodes:
-                        self._unknown_read(path, read)
-                    elif key in before and not before[key] & bits[read]:
-                        self.refuse(path, self._order_text(read, key))
-
-    def _unknown_read(self, path: str, read: str) -> None:
-        if read in self.definition.containers:
-            self.refuse(path, f"steps.{read} is read, but {read} is a container: read one of its nodes")
-        else:
-            near = hint(self.problems, read, self.definition.nodes)
-            self.refuse(path, f"steps.{shorten(read, 64)} is read, but there is no such node{near}")
-
-    def _order_text(self, read: str, reader: str) -> str:
-        if read == reader:
-            return f"steps.{read} is read by {read} itself: a node has no output before it has run"
-        advice = "lead an edge from one to the other" if self.definition.has_edges else f"put {read} first"
-        return f"steps.{read} is read, but {read} does not run before {reader}: {advice}"
-
     # -- the plan -------------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
         """The plan of a definition without problems."""
-        indegrees, joins = self.graph.indegrees(), self.graph.joins_after(self.order)
-        out: dict[str, list[PlanEdge]] = {key: [] for key in self.definition.nodes}
-        for source, target, port in self.edges:
-            out[source].append(PlanEdge(target, port))
-        nodes = {
-            key: self._plan_node(node, tuple(out[key]), indegrees[key], joins[key])
-            for key, node in self.definition.nodes.items()
-        }
+        nodes = {key: node for scope in self.layout.members for key, node in self._scope_nodes(scope).items()}
+        root = self._body(ROOT)
         return Plan(
-            nodes=nodes,
-            roots=tuple(key for key in nodes if not indegrees[key]),
-            ends=tuple(key for key in nodes if not out[key]),
+            nodes={key: nodes[key] for key in self.layout.steps},
+            roots=root.roots,
+            ends=root.ends,
+            total_steps=root.size,
             timeout_ms=self.definition.timeout_ms,
             on_failure=self.definition.on_failure,
         )
 
-    def _plan_node(
-        self, node: NodeDefinition, edges: tuple[PlanEdge, ...], indegree: int, joins_after: tuple[str, ...]
-    ) -> PlanNode:
-        template = self.templates[node.id]
-        node_type = self.catalogue[node.type or ""]
+    def _scope_nodes(self, scope: str) -> dict[str, PlanNode]:
+        """The steps of one scope."""
+        found = self.graphs[scope]
+        indegrees = found.graph.indegrees()
+        joins, races = found.graph.joins_after(found.order), found.graph.races(found.order)
+        out: dict[str, list[PlanEdge]] = {key: [] for key in self.layout.members[scope]}
+        for source, target, port in found.edges:
+            out[source].append(PlanEdge(target, port))
+        return {
+            key: self._step(
+                key,
+                edges=tuple(out[key]),
+                indegree=indegrees[key],
+                joins_after=joins[key],
+                races=races.get(key, ()),
+            )
+            for key in self.layout.members[scope]
+        }
+
+    def _step(self, key: str, **placed: Any) -> PlanNode:
+        step, scopes = self.layout.steps[key], tuple(self.layout.around(key))
+        template = self.templates[key]
         return PlanNode(
-            id=node.id,
-            name=node.name,
-            type=node_type.type,
-            pool=node_type.pool,
+            id=step.id,
+            name=step.name,
             params=template,
             reads=template.reads,
-            edges=edges,
-            indegree=indegree,
-            joins_after=joins_after,
-            timeout_ms=node.timeout_ms or node_type.default_timeout_ms,
-            pure=node_type.pure,
-            retry=node.retry,
-            on_worker_lost=node.on_worker_lost,
-            on_error=node.on_error,
-            fallback=node.fallback,
-            container=node.container,
+            on_error=step.on_error,
+            join=step.join,
+            scopes=scopes,
+            depth=sum(map(self.layout.loops, scopes)),
+            **(self._node(step) if isinstance(step, NodeDefinition) else self._container(step)),
+            **placed,
         )
 
+    def _node(self, node: NodeDefinition) -> dict[str, Any]:
+        """What only nodes have."""
+        node_type = self.catalogue[node.type or ""]
+        return {
+            "type": node_type.type,
+            "pool": node_type.pool,
+            "timeout_ms": node.timeout_ms or node_type.default_timeout_ms,
+            "pure": node_type.pure,
+            "retry": node.retry,
+            "on_worker_lost": node.on_worker_lost,
+            "fallback": node.fallback,
+            "container": node.container,
+        }
 
-def _cycle_text(cycle: list[str]) -> str:
-    shown = cycle if len(cycle) <= _LONGEST_CYCLE else [*cycle[: _LONGEST_CYCLE - 2], "…", cycle[-1]]
-    return (
-        f"the edges form a cycle: {' → '.join([*shown, cycle[0]])}; remove one of them, a workflow only runs forwards"
-    )
+    def _container(self, container: ContainerDefinition) -> dict[str, Any]:
+        """What only scopes have. The fallback of a loop is that of each item that failed."""
+        return {
+            "type": CONTAINER,
+            "pool": "default",
+            "timeout_ms": _SCOPE_TIMEOUT_MS,
+            "pure": True,
+            "fallback": None if container.loops else container.fallback,
+            "container": container.parent,
+            "body": self._body(container.id),
+        }
+
+    def _body(self, scope: str) -> Body:
+        members = self.layout.members[scope]
+        found = self.graphs[scope]
+        reached = {target for _, target, _ in found.edges}
+        going_on = {source for source, _, _ in found.edges}
+        step = self.layout.steps.get(scope)
+        container = step if isinstance(step, ContainerDefinition) else None
+        return Body(
+            members=tuple(members),
+            inside=tuple(self._inside(scope)),
+            roots=tuple(key for key in members if key not in reached),
+            ends=tuple(key for key in members if key not in going_on),
+            size=self._size(scope),
+            loops=container is not None and container.loops,
+            max_parallel=container.max_parallel if container else 1,
+            fallback=container.fallback if container else None,
+        )
+
+    def _inside(self, scope: str) -> list[str]:
+        found = list(self.layout.members[scope])
+        for key in self.layout.members[scope]:
+            if key in self.layout.members:
+                found += self._inside(key)
+        return found
+
+    def _size(self, scope: str) -> int:
+        inner = [key for key in self.layout.members[scope] if key in self.layout.members and not self.layout.loops(key)]
+        return len(self.layout.members[scope]) + sum(map(self._size, inner))

@@ -3,7 +3,6 @@
 What it means (node types, parameters, edges that form a cycle) is the compiler's business.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,39 +11,51 @@ from uuid import UUID
 from shared import ids
 from shared.domain.errors import InvalidValue, Problem
 from shared.domain.fields import Fields, kind
-from shared.domain.plan import RetryPolicy
+from shared.domain.node_definition import (
+    JOINS,
+    MAX_BYTES,
+    MAX_NAME,
+    MAX_RUN_MS,
+    ON_ERROR,
+    NodeDefinition,
+    read_fallback,
+    read_node,
+)
 from shared.domain.reads import has_expression
 from shared.domain.values import to_json
 
 SCHEMA = 1
-MAX_BYTES = 1_000_000
 MAX_NODES = 1_000
 MAX_EDGES = 10_000
-MAX_NAME = 200
-MAX_TIMEOUT_MS = 86_400_000
-MAX_RUN_MS = 365 * 86_400_000
-MAX_ATTEMPTS = 20
-MAX_CODES = 50
-ERROR_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+MAX_PARALLEL = 1_000
+MAX_DEPTH = 8
 _IMPLICIT_TRIGGERS = ("manual", "api")
 _LATER_TRIGGERS = ("schedule", "webhook")
 
 
 @dataclass(frozen=True, slots=True)
-class NodeDefinition:
-    """One node as written. `timeout_ms` is None where the node type's own applies."""
+class ContainerDefinition:
+    """One container as written. `for_each` is a list, or text with an expression that gives one; None: no loop."""
 
     path: str
     id: str
     name: str
-    type: str | None
-    params: dict[str, Any]
-    retry: RetryPolicy
-    timeout_ms: int | None
-    on_worker_lost: str
+    parent: str
+    for_each: str | list[Any] | None
+    max_parallel: int
     on_error: str
     fallback: str | None
-    container: str
+    join: str
+
+    @property
+    def loops(self) -> bool:
+        """Whether its steps run once for each item."""
+        return self.for_each is not None
+
+    @property
+    def is_scope(self) -> bool:
+        """Whether it is a step of its own, with its nodes inside; else it only groups them."""
+        return self.loops or self.on_error != "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class Definition:
     nodes: dict[str, NodeDefinition] = field(default_factory=dict)
     edges: list[EdgeDefinition] = field(default_factory=list)
     has_edges: bool = False
-    containers: frozenset[str] = frozenset()
+    containers: dict[str, ContainerDefinition] = field(default_factory=dict)
     timeout_ms: int | None = None
     """Of the whole run, from the start of its first step."""
     on_failure: UUID | None = None
@@ -118,29 +129,55 @@ def _read_settings(settings: Fields, definition: Definition) -> None:
 
 
 def _read_containers(top: Fields, definition: Definition) -> None:
-    parents: dict[str, tuple[Fields, str]] = {}
     taken: set[str] = set()
     left = MAX_NODES
-    containers = top.objects("containers", most=MAX_NODES, what="containers")
-    for container in containers:
-        name = _unique_id(container, "a container", taken)
-        container.text("name", most=MAX_NAME)
-        container.later("forEach", "loops (forEach) are")
-        container.later("maxParallel", "loops (maxParallel) are")
-        container.later("onError", "error handling by container (onError) is")
-        parent = container.text("parent")
-        if parent:
-            parents[name or container.path] = (container, parent)
-        nodes = container.objects("nodes", most=MAX_NODES, what="nodes")
-        container.close("a container")
+    found: list[tuple[Fields, ContainerDefinition]] = []
+    for fields in top.objects("containers", most=MAX_NODES, what="containers"):
+        container = _read_container(fields, _unique_id(fields, "a container", taken))
+        definition.containers[container.id or container.path] = container
+        found.append((fields, container))
+        nodes = fields.objects("nodes", most=MAX_NODES, what="nodes")
+        fields.close("a container")
         if len(nodes) > left >= 0:
             top.refuse("containers", f"there are more than {MAX_NODES:,} nodes: split the workflow")
         left -= len(nodes)
         if left >= 0:
-            for node in nodes:
-                _read_node(node, name or "", taken, definition)
-    definition.containers = frozenset(taken - definition.nodes.keys())
-    _check_parents(parents, definition.containers)
+            for each in nodes:
+                node = read_node(each, _unique_id(each, "a node", taken), container.id)
+                # A node without a usable id still has its parameters checked, under a key that no edge can name.
+                definition.nodes[node.id or node.path] = node
+    for fields, container in found:
+        _check_parents(fields, container, definition.containers)
+
+
+def _read_container(fields: Fields, name: str | None) -> ContainerDefinition:
+    on_error = fields.choice("onError", ON_ERROR)
+    for_each = _read_for_each(fields)
+    max_parallel = fields.whole("maxParallel", 1, least=1, most=MAX_PARALLEL)
+    container = ContainerDefinition(
+        path=fields.path,
+        id=name or "",
+        name=fields.text("name", most=MAX_NAME) or name or "",
+        parent=fields.text("parent"),
+        for_each=for_each,
+        max_parallel=max_parallel,
+        on_error=on_error,
+        fallback=read_fallback(fields, on_error),
+        join=fields.choice("join", JOINS),
+    )
+    if max_parallel > 1 and for_each is None:
+        fields.refuse("maxParallel", "this belongs to a loop: add `forEach`, or leave it out")
+    if container.join != "all" and not container.is_scope:
+        fields.refuse("join", "a container that only groups has no incoming edges: set `join` at its first node")
+    return container
+
+
+def _read_for_each(fields: Fields) -> str | list[Any] | None:
+    value = fields.take("forEach")
+    if value is None or isinstance(value, list) or (isinstance(value, str) and has_expression(value)):
+        return value
+    fields.refuse("forEach", "this must be a list, or an expression that gives one, such as {{ input.orders }}")
+    return []
 
 
 def _unique_id(fields: Fields, what: str, taken: set[str]) -> str | None:
@@ -154,89 +191,23 @@ def _unique_id(fields: Fields, what: str, taken: set[str]) -> str | None:
     return name
 
 
-def _check_parents(parents: dict[str, tuple[Fields, str]], containers: frozenset[str]) -> None:
-    for name, (container, parent) in parents.items():
-        if parent not in containers:
-            container.refuse("parent", "there is no container with this id")
-            continue
-        seen, outer = {name}, parent
-        while outer in parents and outer not in seen:
-            seen.add(outer)
-            outer = parents[outer][1]
-        if outer == name:
-            container.refuse("parent", "a container cannot be inside itself: choose another `parent`")
-
-
-def _read_node(fields: Fields, container: str, taken: set[str], definition: Definition) -> None:
-    name = _unique_id(fields, "a node", taken)
-    node = NodeDefinition(
-        path=fields.path,
-        id=name or "",
-        name=fields.text("name", most=MAX_NAME) or name or "",
-        type=_node_type(fields),
-        params=fields.object("params").value,
-        retry=_read_retry(fields.object("retry")),
-        timeout_ms=fields.whole("timeoutMs", 0, least=1, most=MAX_TIMEOUT_MS) or None,
-        on_worker_lost=fields.choice("onWorkerLost", ("retry", "fail")),
-        on_error=(on_error := fields.choice("onError", ("fail", "continue", "port"))),
-        fallback=_read_fallback(fields, on_error),
-        container=container,
-    )
-    fields.choice("join", ("all",), later=("any", "first"))
-    fields.close("a node")
-    # A node without a usable id still has its parameters checked, under a key that no edge can name.
-    definition.nodes[name or fields.path] = node
-
-
-def _read_fallback(fields: Fields, on_error: str) -> str | None:
-    """The output of the node when it failed and the run goes on, as JSON."""
-    value = fields.take("fallback")
-    if value is None:
-        return None
-    if on_error != "continue":
-        fields.refuse("fallback", "a fallback is used with `onError: continue` only: set that, or leave it out")
-    if has_expression(value):
+def _check_parents(
+    fields: Fields, container: ContainerDefinition, containers: Mapping[str, ContainerDefinition]
+) -> None:
+    """The parents exist, form no circle, and are not too many."""
+    above: list[str] = []
+    outer = container.parent
+    while outer in containers and outer not in above:
+        above.append(outer)
+        outer = containers[outer].parent
+    if container.parent and container.parent not in containers:
+        fields.refuse("parent", "there is no container with this id")
+    elif container.id in above:
+        fields.refuse("parent", "a container cannot be inside itself: choose another `parent`")
+    elif len(above) == MAX_DEPTH:
         fields.refuse(
-            "fallback", "a fallback is a fixed value, without expressions: build others in a node that follows"
+            "parent", f"containers are nested more than {MAX_DEPTH} deep: put a part into a workflow of its own"
         )
-    return to_json(value, max_bytes=MAX_BYTES).decode()
-
-
-def _node_type(fields: Fields) -> str | None:
-    value = fields.take("type")
-    if isinstance(value, str) and value:
-        return value
-    fields.refuse("type", "a node needs a `type`, such as http.request")
-    return None
-
-
-def _read_retry(retry: Fields) -> RetryPolicy:
-    default = RetryPolicy()
-    policy = RetryPolicy(
-        max_attempts=retry.whole("maxAttempts", default.max_attempts, least=1, most=MAX_ATTEMPTS),
-        backoff=retry.choice("backoff", ("exponential", "linear", "fixed")),
-        initial_ms=retry.whole("initialMs", default.initial_ms, least=0, most=MAX_TIMEOUT_MS),
-        max_ms=retry.whole("maxMs", default.max_ms, least=0, most=MAX_TIMEOUT_MS),
-        jitter=retry.flag("jitter", default=default.jitter),
-        max_elapsed_ms=retry.whole("maxElapsedMs", 0, least=1, most=MAX_RUN_MS) or None,
-        only=_read_codes(retry),
-    )
-    retry.close("`retry`")
-    return policy
-
-
-def _read_codes(retry: Fields) -> frozenset[str]:
-    value = retry.take("only")
-    if value is None:
-        return frozenset()
-    if isinstance(value, list) and 0 < len(value) <= MAX_CODES and all(_is_code(code) for code in value):
-        return frozenset(value)
-    retry.refuse("only", f"this must be a list of 1 to {MAX_CODES} error codes, such as HTTP_STATUS")
-    return frozenset()
-
-
-def _is_code(value: Any) -> bool:
-    return isinstance(value, str) and ERROR_CODE.fullmatch(value) is not None
 
 
 def _read_edges(top: Fields, definition: Definition) -> None:

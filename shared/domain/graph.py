@@ -9,10 +9,14 @@ _MOST_CYCLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`nodes` in the order of the definition; `edges` as (from, to, may_die): it may stay untaken though its source ran."""
+    """`nodes` in the order of the definition; `edges` as (from, to, may_die): it may stay untaken though its source ran.
+
+    `first` are the joins that go on with the first arrival and give up the paths that only lead to them.
+    """
 
     nodes: tuple[str, ...] = ()
     edges: tuple[tuple[str, str, bool], ...] = ()
+    first: frozenset[str] = frozenset()
 
     def indegrees(self) -> Counter[str]:
         """How many edges lead to each node."""
@@ -49,19 +53,35 @@ class Graph:
         """One bit for each node."""
         return {node: 1 << place for place, node in enumerate(self.nodes)}
 
-    def joins_after(self, order: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """For each node the joins (indegree above 1) that its end may touch, in the order of the definition.
+    def races(self, order: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each join of `first` the nodes from which every path leads to it: nobody needs them once it has begun."""
+        successors = self._successors()
+        found: dict[str, tuple[str, ...]] = {}
+        for join in self.first:
+            racing = {join}
+            for node in reversed(order):
+                targets = [target for target, _ in successors[node]]
+                if targets and racing.issuperset(targets):
+                    racing.add(node)
+            found[join] = tuple(node for node in self.nodes if node in racing and node != join)
+        return found
 
-        A taken edge touches its target only. An untaken one may skip its target, whose edges then all stay untaken,
-        and so on through further joins.
+    def joins_after(self, order: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """For each node the steps that may have a row already when its end touches them, in the order of the definition.
+
+        These are the joins (indegree above 1), and the racers of a join of `first`, which it may have given up. A taken
+        edge touches its target only. An untaken one may skip its target, whose edges then all stay untaken, and so on
+        through further joins. Whatever touches a join of `first` may touch all its racers.
         """
-        bits, indegrees, successors = self.bits(), self.indegrees(), self._successors()
-        joins = {node: bits[node] for node in self.nodes if indegrees[node] > 1}
+        bits, indegrees, successors, races = self.bits(), self.indegrees(), self._successors(), self.races(order)
+        racers = {racer for each in races.values() for racer in each}
+        joins = {node: bits[node] for node in self.nodes if indegrees[node] > 1 or node in racers}
+        given_up = {join: sum(bits[racer] for racer in each) for join, each in races.items()}
         skipped = dict.fromkeys(self.nodes, 0)
         touched = dict.fromkeys(self.nodes, 0)
         for node in reversed(order):
             for target, may_die in successors[node]:
-                reach = joins.get(target, 0)
+                reach = joins.get(target, 0) | given_up.get(target, 0)
                 skipped[node] |= reach | skipped[target]
                 touched[node] |= reach | (skipped[target] if may_die else 0)
         return {node: tuple(join for join, bit in joins.items() if touched[node] & bit) for node in self.nodes}

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     """What an outcome says."""
 
     DONE = "done"
+    OPEN = "open"
     FAILED = "failed"
     WAIT = "wait"
     STOPPED = "stopped"
@@ -41,5 +42,7 @@ class Outcome:
     jitter: float = 0.0
     ai_tokens: int = 0
     api_calls: int = 0
-    joins: tuple[str, ...] = ()
-    """The joins that this step may touch (`PlanNode.joins_after`); their rows are locked with it."""
+    items: tuple[str, ...] | None = None
+    """What a loop that opens goes over: JSON."""
+    touches: tuple[tuple[str, str], ...] = ()
+    """The rows that the end of this step may change too (`Plan.touches`); they are locked with it."""

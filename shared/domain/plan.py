@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.domain import items
 from shared.expr import Template
 
 ERROR_PORT = "error"
@@ -35,12 +36,33 @@ class PlanEdge:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanNode:
-    """One node, ready to run.
+class Body:
+    """What a scope (a container with `forEach` or `onError`) holds.
 
-    `params` is the compiled parameter template; `reads` the ids of the nodes whose output it needs;
-    `indegree` the number of incoming edges; `joins_after` every join that completing this node may touch,
-    directly or through nodes that it makes unreachable (the engine locks these rows before it decides).
+    `members` are its own steps, `inside` those at any depth below as well; `roots` start, `ends` have no way out.
+    `size` counts the steps of one pass, without those of loops inside, which add theirs as they open.
+    """
+
+    members: tuple[str, ...]
+    inside: tuple[str, ...]
+    roots: tuple[str, ...]
+    ends: tuple[str, ...]
+    size: int
+    loops: bool = False
+    max_parallel: int = 1
+    fallback: str | None = None
+    """The result of an item that failed in a loop which goes on: JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNode:
+    """One step, ready to run: a node, or a scope (then it has a `body`).
+
+    `params` is the compiled parameter template; `reads` the ids of the steps whose output it needs;
+    `indegree` the number of incoming edges; `joins_after` the steps whose rows completing this one may touch,
+    directly or through steps that it makes unreachable (the engine locks these rows before it decides);
+    `races` the steps that a join of `first` gives up when it begins; `scopes` those around it, the innermost first;
+    `depth` how many loops are around it.
     """
 
     id: str
@@ -60,20 +82,40 @@ class PlanNode:
     fallback: str | None = None
     """What the step's output is when it failed and the run goes on: JSON."""
     on_worker_lost: str = "retry"  # retry | fail
+    join: str = "all"  # all | any | first
+    races: tuple[str, ...] = ()
     container: str = ""
+    scopes: tuple[str, ...] = ()
+    depth: int = 0
+    body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole workflow. `nodes` keeps the order of the definition; `roots` start ready; `ends` have no way out."""
+    """A whole workflow. `nodes` keeps the order of the definition; `roots` start ready; `ends` have no way out.
+
+    `total_steps` is how many steps a run has when it starts; loops add theirs when they open.
+    """
 
     nodes: Mapping[str, PlanNode]
     roots: tuple[str, ...]
     ends: tuple[str, ...]
+    total_steps: int
     timeout_ms: int | None = None
     on_failure: UUID | None = None
 
-    @property
-    def total_steps(self) -> int:
-        """How many steps a run has (loops add theirs as they appear)."""
-        return len(self.nodes)
+    def touches(self, name: str, item: str) -> tuple[tuple[str, str], ...]:
+        """The rows (node, item), beside its own, that the end of a step may change: joins, and the scopes around it."""
+        node = self.nodes[name]
+        found = [(join, item) for join in node.joins_after]
+        for scope in node.scopes:
+            outer = self.nodes[scope]
+            at = items.cut(item, outer.depth)
+            if outer.body is not None and outer.body.loops:
+                found.append((scope, items.cut(item, outer.depth + 1)))
+            found += [(scope, at), *((join, at) for join in outer.joins_after)]
+        return tuple(dict.fromkeys(found))
+
+    def place_of(self, name: str, item: str) -> str:
+        """The item under which a step around `item` has its row: the loops around the two are the same so far."""
+        return items.cut(item, self.nodes[name].depth)

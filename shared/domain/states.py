@@ -17,13 +17,14 @@ class ExecutionState(StrEnum):
 
 
 class StepState(StrEnum):
-    """Where a step is. `pending`: a join that some of its paths have reached, not all."""
+    """Where a step is. `pending`: a join that some of its paths have reached, not all. `open`: a scope whose steps run."""
 
     PENDING = "pending"
     READY = "ready"
     RUNNING = "running"
     RETRYING = "retrying"
     WAITING = "waiting"
+    OPEN = "open"
     SUCCESS = "success"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -45,7 +46,7 @@ class StepEvent(StrEnum):
     """What can happen to a step."""
 
     ARRIVED = "a path reached the join, others are still open"
-    RELEASED = "every path resolved, at least one taken"
+    RELEASED = "every path resolved, at least one taken; or the first one, where the join says so"
     UNREACHABLE = "every path resolved, none taken"
     CLAIMED = "a worker took it"
     SUCCEEDED = "the node returned"
@@ -53,6 +54,10 @@ class StepEvent(StrEnum):
     WILL_RETRY = "the node failed, another attempt follows"
     WAITS = "the node asked to wait"
     DUE = "its timer ran out"
+    OPENED = "a scope begins with the steps inside"
+    CLOSES = "all steps inside are over; a worker collects the results"
+    CLOSED = "all steps of an item are over"
+    GIVEN_UP = "a step inside failed, and the scope deals with it"
     LEASE_EXPIRED = "its worker is lost, another attempt follows"
     CANCELED = "canceled"
 
@@ -60,6 +65,7 @@ class StepEvent(StrEnum):
 TERMINAL_EXECUTION = frozenset({ExecutionState.SUCCESS, ExecutionState.FAILED, ExecutionState.CANCELED})
 TERMINAL_STEP = frozenset({StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED, StepState.CANCELED})
 OPEN_STEP = frozenset({StepState.READY, StepState.RUNNING, StepState.RETRYING, StepState.WAITING})
+"""What keeps an execution alive. A scope is not among them: the steps inside are."""
 
 EXECUTION: dict[tuple[ExecutionState, ExecutionEvent], ExecutionState] = {
     (ExecutionState.QUEUED, ExecutionEvent.CLAIMED): ExecutionState.RUNNING,
@@ -84,12 +90,17 @@ STEP: dict[tuple[StepState, StepEvent], StepState] = {
     (StepState.RUNNING, StepEvent.FAILED): StepState.FAILED,
     (StepState.RUNNING, StepEvent.WILL_RETRY): StepState.RETRYING,
     (StepState.RUNNING, StepEvent.WAITS): StepState.WAITING,
+    (StepState.RUNNING, StepEvent.OPENED): StepState.OPEN,
     (StepState.RUNNING, StepEvent.LEASE_EXPIRED): StepState.READY,
     (StepState.RUNNING, StepEvent.CANCELED): StepState.CANCELED,
     (StepState.RETRYING, StepEvent.DUE): StepState.READY,
     (StepState.RETRYING, StepEvent.CANCELED): StepState.CANCELED,
     (StepState.WAITING, StepEvent.DUE): StepState.READY,
     (StepState.WAITING, StepEvent.CANCELED): StepState.CANCELED,
+    (StepState.OPEN, StepEvent.CLOSES): StepState.READY,
+    (StepState.OPEN, StepEvent.CLOSED): StepState.SUCCESS,
+    (StepState.OPEN, StepEvent.GIVEN_UP): StepState.FAILED,
+    (StepState.OPEN, StepEvent.CANCELED): StepState.CANCELED,
 }
 
 

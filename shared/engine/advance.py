@@ -17,11 +17,13 @@ from shared.db.hot import Week, json_rows, key_rows, uuid_array
 from shared.db.wire import Answer
 from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.planner import ExecutionRow, StepRow, Turn
+from shared.domain.scopes import is_given_up
 from shared.domain.states import TERMINAL_EXECUTION, ExecutionState, StepState
 from shared.engine import writes
 from shared.engine.plans import plan_of
+from shared.engine.scopes import send_scopes
 
-_FENCED = frozenset({Kind.DONE, Kind.FAILED, Kind.WAIT, Kind.STOPPED})
+_FENCED = frozenset({Kind.DONE, Kind.OPEN, Kind.FAILED, Kind.WAIT, Kind.STOPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Step:
 def send_locks(week: Week, outcomes: Sequence[Outcome]) -> Locks:
     """Add every lock that these outcomes need to the next round trip, in the order that everybody keeps."""
     keys = {outcome.key for outcome in outcomes}
-    keys.update((outcome.key[0], join, outcome.key[2]) for outcome in outcomes for join in outcome.joins)
+    keys.update((outcome.key[0], *touched) for outcome in outcomes for touched in outcome.touches)
     executions = week.run(hot.LOCK_EXECUTIONS, {"ids": uuid_array({outcome.key[0] for outcome in outcomes})})
     return Locks(executions, week.run(hot.LOCK_STEPS, {"keys": json_rows(key_rows(keys))}))
 
@@ -86,7 +88,7 @@ class Advance:
         if not _fits(outcome, step):
             return self._repeats(outcome, step)
         turn = self._turn(outcome.key[0])
-        if turn is None:
+        if turn is None or is_given_up(turn, outcome.key[1:]):
             return False
         turn.apply([outcome])
         return True
@@ -112,14 +114,21 @@ class Advance:
         """Add everything that changed to the next round trip; takes one of its own where siblings must be stopped."""
         changes = writes.step_rows(self.turns, self._outcomes)
         stopping = [id for id, turn in self.turns.items() if turn.stop_siblings]
-        if stopping:
+        scoped = {id: turn for id, turn in self.turns.items() if turn.counted or turn.given_up or turn.told}
+        given_up = any(turn.given_up for turn in scoped.values())
+        if stopping or given_up:
             week.run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
             changes = {}
+        if given_up:
+            send_scopes(week, scoped)
+        if stopping:
             self._stop_siblings(week, stopping)
         for turn in self.turns.values():
             turn.settle()
         changes |= writes.execution_rows(self.turns)
         week.run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
+        if scoped and not given_up:
+            send_scopes(week, scoped)
 
     def _stop_siblings(self, week: Week, stopping: Sequence[UUID]) -> None:
         """Cancel what has not begun in executions that a failed step stops, and tell the workers what to end."""
@@ -147,9 +156,12 @@ def _execution(row: tuple[Any, ...]) -> Execution:
 
 
 def _step(row: tuple[Any, ...]) -> Step:
-    _, node, item, state, fence, attempt, failures, lost, arrived, taken, resumed, elapsed_s, over, due = row
-    step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, resumed=resumed)
-    step.elapsed_s = elapsed_s or 0.0
+    _, node, item, fence, over, due, state, arrived, taken, attempt, failures, lost, port, code, resumed, *rest = row
+    tokens, calls, elapsed_s, *children = rest
+    step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, None, port, code, resumed)
+    step.ai_tokens, step.api_calls, step.elapsed_s = tokens, calls, elapsed_s or 0.0
+    if children[0] is not None:
+        step.children, step.children_begun, step.children_done, step.children_failed = children
     return Step(step, fence, bool(over), bool(due))
 
 
@@ -169,5 +181,5 @@ def _ready(execution_id: UUID, turn: Turn) -> tuple[StepRef, ...]:
     return tuple(
         StepRef(execution_id, row.node, row.item, turn.plan.nodes[row.node].pool)
         for row in rows
-        if row.state is StepState.READY
+        if row.state is StepState.READY and not is_given_up(turn, row.key)
     )

@@ -4,7 +4,7 @@ What a claim needs of its execution never changes (its workflow and its plan), s
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,8 @@ from shared.db.hot import Week, json_rows, key_rows, uuid_array
 from shared.db.wire import Answer
 from shared.domain.errors import FlowversalError
 from shared.domain.outcome import Key
-from shared.domain.plan import Plan, PlanNode
+from shared.domain.plan import Plan
+from shared.engine import reads
 from shared.engine.plans import plan_of
 from shared.engine.requests import Claim, Claimed, NotClaimed, Value
 from shared.log import get_logger
@@ -43,6 +44,7 @@ class Claiming:
     plans: dict[UUID, Plan]
     claimed: Answer
     values: Answer | None
+    results: Answer | None
 
 
 def send_claims(
@@ -72,21 +74,28 @@ def send_claims(
     elif alone and all(plans[claim.key[0]].nodes[claim.key[1]].pure for claim in asked):
         week.run(hot.UNHURRIED, {})
     rows = key_rows(claim.key for claim in asked)
-    reads: set[Key] = set()
+    wanted: set[Key] = set()
+    scopes: list[hot.Row] = []
     for row, claim in zip(rows, asked, strict=True):
-        node = plans[claim.key[0]].nodes[claim.key[1]]
+        plan = plans[claim.key[0]]
+        node = plan.nodes[claim.key[1]]
         row |= {"fence": claim.fence, "timeout_s": node.timeout_ms / 1000}
-        reads.update((claim.key[0], name, "") for name in _reads(node))
+        wanted.update((claim.key[0], *place) for place in reads.of(plan, node, claim.key[2]).values())
+        if node.body is not None:
+            scopes.append(reads.results(claim.key, node))
     claimed = week.run(hot.CLAIM, {"claims": json_rows(rows), "worker": worker, "lease_s": lease_s})
-    values = week.run(hot.READ_VALUES, {"keys": json_rows(key_rows(reads))}) if reads else None
-    return Claiming(known, plans, claimed, values)
+    values = week.run(hot.READ_VALUES, {"keys": json_rows(reads.rows(wanted, plans))}) if wanted else None
+    results = week.run(hot.READ_RESULTS, {"scopes": json_rows(scopes)}) if scopes else None
+    return Claiming(known, plans, claimed, values, results)
 
 
 def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotClaimed]:
     """What became of the claims, in their order; after the round trip."""
-    values: dict[UUID, dict[str, Value]] = {}
-    for execution_id, node, output, error in claiming.values.rows if claiming.values else ():
-        values.setdefault(execution_id, {})[node] = Value(output, error)
+    values = {
+        (id, node, item): Value(output, error)
+        for id, node, item, output, error in (claiming.values.rows if claiming.values else ())
+    }
+    results = reads.passes(claiming.results.rows if claiming.results else ())
     granted = {(row[0], row[1], row[2], row[3]): row[4:] for row in claiming.claimed.rows}
     found: list[Claimed | NotClaimed] = []
     for claim in claims:
@@ -96,6 +105,8 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
             continue
         execution, plan = claiming.known[claim.key[0]], claiming.plans[claim.key[0]]
         execution.started = True
+        node = plan.nodes[claim.key[1]]
+        places = reads.of(plan, node, claim.key[2])
         found.append(
             Claimed(
                 key=claim.key,
@@ -105,8 +116,11 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
                 queue_wait_s=row[2],
                 workflow_id=execution.workflow_id,
                 plan=plan,
-                node=plan.nodes[claim.key[1]],
-                values=values.get(claim.key[0], {}),
+                node=node,
+                values={
+                    name: values[key] for name, place in places.items() if (key := (claim.key[0], *place)) in values
+                },
+                results=results.get(claim.key),
             )
         )
     return found
@@ -124,11 +138,6 @@ def _plan(connection: psycopg.Connection[Any], execution: Known) -> Plan | None:
 def _limit(id: UUID, plan: Plan) -> hot.Row | None:
     """How long the execution may take, if there is a limit."""
     return None if plan.timeout_ms is None else {"id": id, "timeout_s": plan.timeout_ms / 1000}
-
-
-def _reads(node: PlanNode) -> Iterable[str]:
-    """The rows of execution_data that the parameters of a node need; '' is the input of the execution."""
-    return [*node.reads, ""] if "input" in node.params.names else node.reads
 
 
 def _know(week: Week, ids: set[UUID]) -> dict[UUID, Known]:

@@ -25,8 +25,20 @@ class Value(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Results:
+    """What the steps inside a scope have left: `values` of its ends by (node, item), and the errors of a loop's items."""
+
+    children: int
+    failed: int
+    values: dict[tuple[str, str], Value]
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim that succeeded. `values` has what each node that the parameters read has left; '' is the input."""
+    """A claim that succeeded. `values` has what each step that the parameters read has left; '' is the input.
+
+    Around a step, a loop's value is its present item. `results` are there for a scope whose steps have run.
+    """
 
     key: Key
     fence: int
@@ -37,6 +49,7 @@ class Claimed:
     node: PlanNode
     values: dict[str, Value]
     queue_wait_s: float | None
+    results: Results | None = None
 
 
 @dataclass(frozen=True, slots=True)

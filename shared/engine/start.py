@@ -19,7 +19,7 @@ WITH e AS (
   INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
                           open_steps)
   VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
-          %(on_failure)s, %(total_steps)s, %(roots)s)
+          %(on_failure)s, %(total_steps)s, %(root_count)s)
   RETURNING id),
 d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e),
 s AS (
@@ -69,7 +69,7 @@ def start_execution(
         "parent_id": failure_of,
         "on_failure": plan.on_failure if failure_of is None else None,
         "total_steps": plan.total_steps,
-        "roots": len(plan.roots),
+        "root_count": len(plan.roots),
         "input": to_json(input, max_bytes=max_input_bytes).decode(),
         "nodes": list(plan.roots),
         "pools": [plan.nodes[root].pool for root in plan.roots],

@@ -16,6 +16,7 @@ def step_rows(turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> dict[s
     replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
     changed = sorted((id, *key) for id, turn in turns.items() for key in turn.updated)
     added = sorted((id, *key) for id, turn in turns.items() for key in turn.inserted)
+    values = [_value((id, *key), value) for id, turn in turns.items() for key, value in turn.values.items()]
     return {
         "kept": [_attempt(outcome) for outcome in outcomes if outcome.key in replaced],
         "changed": [_changed(key, turns[key[0]].updated[key[1:]]) for key in changed],
@@ -24,7 +25,8 @@ def step_rows(turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> dict[s
             _stored(outcome, turns[outcome.key[0]])
             for outcome in outcomes
             if outcome.key not in replaced and _stores(outcome)
-        ],
+        ]
+        + values,
     }
 
 
@@ -88,7 +90,7 @@ def _added(key: Key, turn: Turn) -> Row:
 
 def _stores(outcome: Outcome) -> bool:
     """A step that ended stores its data; a wait and a retry store theirs when the step ends."""
-    ended = outcome.kind not in (Kind.WAIT, Kind.DUE)
+    ended = outcome.kind not in (Kind.WAIT, Kind.DUE, Kind.OPEN)
     return ended and not (outcome.input is None and outcome.output is None and _error(outcome) is None)
 
 
@@ -106,6 +108,11 @@ def _stored(outcome: Outcome, turn: Turn) -> Row:
     }
 
 
+def _value(key: Key, value: str) -> Row:
+    """An item of a loop: what its steps are given."""
+    return {"execution_id": key[0], "node": key[1], "item": key[2], "input": value, "output": None, "error": None}
+
+
 def _execution(id: UUID, row: ExecutionRow) -> Row:
     return {
         "id": id,
@@ -119,4 +126,5 @@ def _execution(id: UUID, row: ExecutionRow) -> Row:
         "api_calls": row.api_calls,
         "failed_node": row.failed_node,
         "failed_item": row.failed_item,
+        "total_steps": row.total_steps,
     }

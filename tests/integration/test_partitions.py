@@ -29,7 +29,7 @@ MOST = 3
 _TABLES = re.compile(rf"\b({'|'.join(PARTITIONED)})\b")
 _PARTITION = re.compile(r"_p\d{8}$")
 # Statements that look at one execution take its id, and these more than that.
-_POSITIONAL: dict[str, list[Any]] = {"READY_STEPS": [["a"], ""], "POSTPONE": ["a", ""]}
+_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""]}
 
 
 def _statements() -> Iterator[tuple[str, str]]:
@@ -53,13 +53,26 @@ def _statements() -> Iterator[tuple[str, str]]:
 STATEMENTS = dict(_statements())
 
 
-_ROWS = ("keys", "claims", "kept", "changed", "added", "stored", "executions", "limits")
+_ROWS = (
+    "keys",
+    "claims",
+    "kept",
+    "changed",
+    "added",
+    "stored",
+    "executions",
+    "limits",
+    "counted",
+    "errors",
+    "scopes",
+    "ranges",
+)
 
 
 def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
-        **dict.fromkeys(["opened", "waiting", "total_steps", "roots", "ahead_s"], 1),
+        **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
             ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure"], execution_id
@@ -68,6 +81,9 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         **dict.fromkeys(_ROWS, "[]"),
         "nodes": ["a"],
         "items": [""],
+        "roots": ["a"],
+        "low": "",
+        "high": "",
         "fences": [1],
         "pools": ["default"],
         "priorities": [1],
@@ -138,7 +154,10 @@ def test_statement_opens_at_most_three_partitions_of_a_table(
         assert len([each for each in opened if each.rpartition("_p")[0] == table]) <= MOST, plan[0]
 
 
-KEYED = ("LOCK_EXECUTIONS", "LOCK_STEPS", "READ_EXECUTIONS", "START", "CLAIM", "COMPLETE", "READ_VALUES", "CANCEL_OPEN")
+KEYED = (
+    *("LOCK_EXECUTIONS", "LOCK_STEPS", "READ_EXECUTIONS", "START", "CLAIM", "COMPLETE", "READ_VALUES", "CANCEL_OPEN"),
+    *("COUNT_CHILDREN", "CANCEL_WITHIN", "READ_RESULTS"),
+)
 
 
 @pytest.mark.parametrize("name", KEYED)

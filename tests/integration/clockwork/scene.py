@@ -54,17 +54,17 @@ class Scene:
         version = (
             "INSERT INTO workflow_versions (workflow_id, definition, checksum, created_by) VALUES (%s, %s, %s, %s)"
         )
-        self.version_id = self._insert(version, self.workflow_id, text, text.encode(), self.user_id)
+        self.version_id = self._insert(version, self.workflow_id, text, secrets.token_bytes(16), self.user_id)
 
-    def start(self) -> Started:
-        """Accept an execution."""
+    def start(self, given: Any = None) -> Started:
+        """Accept an execution with an input."""
         with self.connection.transaction():
             return start_execution(
                 self.connection,
                 workflow_id=self.workflow_id,
                 version_id=self.version_id,
                 user_id=self.user_id,
-                input={},
+                input={} if given is None else given,
                 trigger_type="api",
             )
 
@@ -77,7 +77,9 @@ class Scene:
 
     def complete(self, claimed: Claimed, kind: Kind = Kind.DONE, **more: Any) -> Completed:
         """Hand in an outcome as a worker would."""
-        outcome = Outcome(key=claimed.key, kind=kind, fence=claimed.fence, joins=claimed.node.joins_after, **more)
+        outcome = Outcome(
+            key=claimed.key, kind=kind, fence=claimed.fence, touches=claimed.plan.touches(*claimed.key[1:]), **more
+        )
         return run_batch(self.connection, Batch([], [outcome], Options())).completed[0]
 
     def wake(self, limit: int = 500) -> list[StepRef]:

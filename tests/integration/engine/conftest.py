@@ -30,7 +30,7 @@ class EngineScene(Scene):
 
     def done(self, claimed: Claimed, **more: Any) -> Outcome:
         """The outcome of a step that succeeded."""
-        return Outcome(claimed.key, Kind.DONE, claimed.fence, joins=claimed.node.joins_after, **more)
+        return Outcome(claimed.key, Kind.DONE, claimed.fence, touches=claimed.plan.touches(*claimed.key[1:]), **more)
 
 
 @pytest.fixture

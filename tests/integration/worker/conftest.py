@@ -1,9 +1,26 @@
-"""A database with a workflow of two simulated steps, and the settings of a worker that works on it."""
+"""A database with a workflow of two simulated steps, and a worker's pipeline on it, whose messages are recorded."""
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
+import httpx2
 import pytest
 
+from services.worker.attempt import Runner
+from services.worker.logs import LogWriter
+from services.worker.run_step import StepRunner
+from services.worker.running import Registry
+from shared.broker import StepRef
+from shared.engine.batch import Options
+from shared.engine.committer import Committer
+from shared.engine.start import Started
+from shared.nodes.catalogue import node_types
 from shared.settings import Settings
 from tests.integration.clockwork.scene import Scene
 
@@ -20,3 +37,82 @@ def scene(database_url: str) -> Iterator[Scene]:
 def settings(database_url: str) -> Settings:
     """A heartbeat ten times a second."""
     return Settings().model_copy(update={"database_url": database_url, "heartbeat_s": 0.1, "lease_s": 20.0})
+
+
+@dataclass
+class Recorder:
+    """A publisher whose broker takes everything."""
+
+    connected: bool = True
+    outages: int = 0
+    published: list[StepRef] = field(default_factory=list)
+
+    def publish(self, refs: Sequence[StepRef]) -> "Future[bool]":
+        self.published += refs
+        done: Future[bool] = Future()
+        done.set_result(True)
+        return done
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Message:
+    """What Dramatiq hands over of a message from Redis; `redelivered` is RabbitMQ's."""
+
+    redelivered: bool = False
+
+
+@dataclass
+class Pipeline:
+    """A worker of one thread: the test's."""
+
+    runner: StepRunner
+    publisher: Recorder
+
+    def process(self, ref: StepRef, *, redelivered: bool = False) -> list[StepRef]:
+        """Process the message of a step; the steps that it published."""
+        self.publisher.published.clear()
+        self.runner.received(Message(redelivered))
+        self.runner(ref.execution_id.hex, ref.node, ref.item)
+        return list(self.publisher.published)
+
+    def drain(self, started: Started, order: Random | None = None) -> int:
+        """Process messages until there is none left, in the order they came or in any order; how many there were."""
+        waiting, count = deque(started.ready), 0
+        while waiting:
+            if order is not None:
+                waiting.rotate(order.randrange(len(waiting)))
+            waiting.extend(self.process(waiting.popleft()))
+            count += 1
+        return count
+
+
+@pytest.fixture
+def pipeline(scene: Scene) -> Iterator[Pipeline]:
+    """Everything of a worker but its broker."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    registry, publisher, threads = Registry(), Recorder(), ThreadPoolExecutor(1)
+    committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
+    logs = LogWriter(scene.database_url, lambda _: None)
+    http: Any = httpx2.AsyncClient()
+    runner = StepRunner(
+        database_url=scene.database_url,
+        committer=committer,
+        runner=Runner(loop, registry, node_types(), 1_000_000),
+        publisher=publisher,
+        registry=registry,
+        logs=logs,
+        http=http,
+        threads=threads,
+    )
+    yield Pipeline(runner, publisher)
+    committer.close()
+    logs.close()
+    threads.shutdown()
+    asyncio.run_coroutine_threadsafe(http.aclose(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

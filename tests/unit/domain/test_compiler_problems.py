@@ -8,7 +8,7 @@ import pytest
 from shared.domain.compiler import compile_definition
 from shared.domain.errors import InvalidDefinition
 from shared.nodes.catalogue import node_types
-from tests.factories import chain, definition, edge, node
+from tests.factories import chain, container, definition, edge, loop, node
 
 NODE = "containers[0].nodes[0]"
 
@@ -60,9 +60,7 @@ def test_a_cycle_an_unknown_type_a_bad_expression_and_a_missing_field_come_in_on
         ({"onError": "continue", "fallback": "{{ input }}"}, "fallback", "without expressions"),
         ({"retry": {"only": []}}, "retry.only", "list of 1 to 50"),
         ({"retry": {"only": ["http 503"]}}, "retry.only", "error codes"),
-        ({"join": "any"}, "join", "not available in this version"),
-        ({"join": "first"}, "join", "not available in this version"),
-        ({"join": []}, "join", "must be `all`"),
+        ({"join": []}, "join", "must be `all` or `any` or `first`"),
         ({"name": "x" * 201}, "name", "at most 200"),
         ({"name": 5}, "name", "must be text"),
         ({"parms": {}}, "parms", "near: params"),
@@ -124,7 +122,7 @@ def test_a_parameter(kind: str, params: dict[str, Any], path: str, words: str) -
     ("edges", "path", "words"),
     [
         ([edge("a", "z")], "edges[0].to", "there is no node `z`"),
-        ([edge("main", "a")], "edges[0].from", "is a container"),
+        ([edge("main", "a")], "edges[0].from", "only groups"),
         ([edge("a", "a")], "edges[0]", "cannot follow itself"),
         ([edge("a", "b"), edge("a", "b")], "edges[1]", "twice"),
         ([edge("a", "b", "true")], "edges[0].port", "no named ports"),
@@ -171,9 +169,15 @@ def test_the_whole(source: Any, path: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("more", "path", "words"),
     [
-        ({"forEach": "{{ input }}"}, "forEach", "loops (forEach) are not available in this version"),
-        ({"maxParallel": 3}, "maxParallel", "not available in this version"),
-        ({"onError": "continue"}, "onError", "not available in this version"),
+        ({"forEach": "input.items"}, "forEach", "a list, or an expression"),
+        ({"forEach": {}}, "forEach", "a list, or an expression"),
+        ({"forEach": "{{ item }}"}, "forEach", "inside a loop only"),
+        ({"forEach": "{{ steps.a.output }}"}, "forEach", "a is inside the container main"),
+        ({"maxParallel": 3}, "maxParallel", "add `forEach`"),
+        ({"forEach": [1], "maxParallel": 0}, "maxParallel", "from 1 to"),
+        ({"onError": "stop"}, "onError", "`fail` or `continue` or `port`"),
+        ({"fallback": 1}, "fallback", "`onError: continue` only"),
+        ({"join": "any"}, "join", "only groups"),
         ({"parent": "nobody"}, "parent", "no container with this id"),
         ({"parent": "main"}, "parent", "inside itself"),
         ({"id": "a"}, "nodes[0].id", "more than once"),
@@ -193,7 +197,7 @@ def test_a_container(more: dict[str, Any], path: str, words: str) -> None:
     [
         ("{{ steps.c.output }}", "c does not run before b"),
         ("{{ steps.b.output }}", "by b itself"),
-        ("{{ steps.main.output }}", "is a container"),
+        ("{{ steps.main.output }}", "only groups"),
         ("{{ steps.aa.output }}", "near: a"),
         ("{{ item.id }}", "inside a loop only"),
     ],
@@ -249,3 +253,68 @@ def test_big_inputs_are_not_echoed() -> None:
 def test_hostile_amounts_of_problems_end_at_a_limit() -> None:
     source = chain(1) | {f"k{number}": 1 for number in range(50_000)}
     assert len(problems(source)) == 500
+
+
+def scoped(*edges: dict[str, str], text: str = "x") -> dict[str, Any]:
+    """`a`, then the loop `each` with `b` and `c` inside and an empty-handed group `inner`, then `d`."""
+    return {
+        "schema": 1,
+        "containers": [
+            container("main", [node("a")]),
+            loop("each", [node("b", params={"output": text}), node("c")], [1]),
+            container("inner", [node("e")], parent="each"),
+            container("after", [node("d")]),
+        ],
+        "edges": list(edges),
+    }
+
+
+@pytest.mark.parametrize(
+    ("edges", "path", "words"),
+    [
+        ([edge("a", "b")], "edges[0].to", "b is inside the container each"),
+        ([edge("c", "d")], "edges[0].from", "c is inside the container each"),
+        ([edge("each", "b")], "edges[0]", "one inside the other"),
+        ([edge("each", "d", "error")], "edges[0].port", "give the container `onError: port`"),
+        ([edge("each", "d", "true")], "edges[0].port", "no named ports"),
+        ([edge("b", "c"), edge("c", "b")], "edges", "b → c → b"),
+    ],
+)
+def test_an_edge_of_a_scope(edges: list[dict[str, str]], path: str, words: str) -> None:
+    where, message = only(scoped(*edges))
+    assert where == path
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ steps.c.output }}", "c does not run before b"),
+        ("{{ steps.d.output }}", "d does not run before each"),
+    ],
+)
+def test_what_an_expression_in_a_scope_may_not_read(text: str, words: str) -> None:
+    where, message = only(scoped(text=text))
+    assert where == "containers[1].nodes[0].params.output"
+    assert words in message
+
+
+def test_what_an_expression_outside_a_scope_may_not_read() -> None:
+    source = scoped()
+    source["containers"][3]["nodes"][0]["params"] = {"output": "{{ steps.e.output }}"}
+    assert "read steps.each.output" in only(source)[1]
+
+
+def test_a_scope_needs_a_node() -> None:
+    source = scoped()
+    source["containers"].append(loop("empty", [], [1]))
+    assert only(source) == ("containers[4]", "this container is empty: add a node, or remove it")
+
+
+def test_containers_are_nested_to_a_limit() -> None:
+    around = [container(f"c{depth}", [], parent=f"c{depth - 1}" if depth else "") for depth in range(9)]
+    around[8]["nodes"] = [node("a")]
+    assert only({"schema": 1, "containers": around}) == (
+        "containers[8].parent",
+        "containers are nested more than 8 deep: put a part into a workflow of its own",
+    )

@@ -11,7 +11,8 @@ from shared.domain.compiler import compile_definition
 from shared.domain.outcome import Kind, Outcome
 from shared.domain.plan import Plan
 from shared.domain.planner import ExecutionRow, StepRow, Turn
-from shared.domain.states import OPEN_STEP, ExecutionState, StepState
+from shared.domain.scopes import is_given_up
+from shared.domain.states import OPEN_STEP, TERMINAL_STEP, ExecutionState, StepState
 from shared.nodes.catalogue import node_types
 from tests.factories import branch_join, chain, random_dag
 
@@ -24,7 +25,9 @@ class World:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.execution = ExecutionRow(ExecutionState.RUNNING, None, open_steps=len(plan.roots))
+        self.execution = ExecutionRow(
+            ExecutionState.RUNNING, None, open_steps=len(plan.roots), total_steps=plan.total_steps
+        )
         self.rows: Rows = {(root, ""): StepRow(root, "", StepState.READY) for root in plan.roots}
 
     def claim_ready(self) -> list[tuple[str, str]]:
@@ -37,22 +40,25 @@ class World:
         """One batch, as the engine does it: the rows it needs, the planner, the rows back."""
         keys = {outcome.key[1:] for outcome in outcomes}
         for node, item in list(keys):
-            keys.update((join, item) for join in self.plan.nodes[node].joins_after)
+            keys.update(self.plan.touches(node, item))
+        outcomes = [outcome for outcome in outcomes if self.rows[outcome.key[1:]].state not in TERMINAL_STEP]
         rows = {key: copy.copy(self.rows[key]) for key in keys if key in self.rows}
         turn = Turn(self.plan, self.execution, rows)
-        turn.apply(outcomes)
+        for outcome in outcomes:
+            if rows[outcome.key[1:]].state not in TERMINAL_STEP and not is_given_up(turn, outcome.key[1:]):
+                turn.apply([outcome])
         assert not set(turn.inserted) & set(self.rows), "a step would be inserted twice"
-        self.rows |= turn.updated | turn.inserted
-        if turn.stop_siblings:
-            self._cancel_open()
+        self.rows |= turn.updated | turn.inserted | turn.counted
+        for row in self.rows.values():
+            if is_given_up(turn, row.key) or (turn.stop_siblings and row.state is not StepState.RUNNING):
+                self._cancel(row)
         turn.settle()
 
-    def _cancel_open(self) -> None:
-        for row in self.rows.values():
-            if row.state in (StepState.READY, StepState.WAITING, StepState.RETRYING, StepState.PENDING):
-                self.execution.open_steps -= row.state in OPEN_STEP
-                self.execution.waiting_steps -= row.state is StepState.WAITING
-                row.state = StepState.CANCELED
+    def _cancel(self, row: StepRow) -> None:
+        if row.state not in TERMINAL_STEP:
+            self.execution.open_steps -= row.state in OPEN_STEP
+            self.execution.waiting_steps -= row.state is StepState.WAITING
+            row.state = StepState.CANCELED
 
     def states(self) -> dict[str, str]:
         return {node: row.state.value for (node, _), row in sorted(self.rows.items())}

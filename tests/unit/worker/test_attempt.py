@@ -77,7 +77,9 @@ def test_any_error_text_can_be_stored(loop: asyncio.AbstractEventLoop, text: str
 
 
 def test_a_refused_outcome_fails_and_keeps_what_it_used() -> None:
-    used = Outcome((UUID(int=1), "a", ""), Kind.DONE, 7, port="x", output="{", ai_tokens=5, api_calls=2, joins=("j",))
+    used = Outcome(
+        (UUID(int=1), "a", ""), Kind.DONE, 7, port="x", output="{", ai_tokens=5, api_calls=2, touches=(("j", ""),)
+    )
     outcome = refused(used, ValueError())
     assert (outcome.kind, outcome.error_code, outcome.output, outcome.port) == (
         Kind.FAILED,
@@ -85,4 +87,4 @@ def test_a_refused_outcome_fails_and_keeps_what_it_used() -> None:
         None,
         None,
     )
-    assert (outcome.ai_tokens, outcome.api_calls, outcome.joins, outcome.fence) == (5, 2, ("j",), 7)
+    assert (outcome.ai_tokens, outcome.api_calls, outcome.touches, outcome.fence) == (5, 2, (("j", ""),), 7)
