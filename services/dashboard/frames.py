@@ -114,6 +114,7 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
     return {
         "execution": record,
         "steps": found,
+        "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),
         "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),
         "opened": _opened(row, found, args.get("step", "")),
         "tab": args.get("tab", "") if args.get("tab") in TABS else "",
@@ -121,6 +122,10 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
         "log": log_tail.tail(connection(), execution_id, LEVELS[level], LOG_LINES),
         "log_lines": LOG_LINES,
     }
+
+
+def _is_long(step: dict[str, Any]) -> bool:
+    return step.get("items") is not None and step["items"]["total"] > steps.FIRST_ITEMS
 
 
 def execution_frame(execution_id: UUID, args: MultiDict[str, str]) -> Rendered:

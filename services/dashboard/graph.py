@@ -6,8 +6,11 @@ The definition may be a draft with mistakes in it: whatever cannot be read is le
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
+
+from shared.domain.definition import read_definition
+from shared.domain.edges import Edges
+from shared.domain.layout import Layout, lay_out
 
 NODE_WIDTH, NODE_HEIGHT = 180, 54
 GAP_X, GAP_Y = 50, 26
@@ -74,7 +77,7 @@ def drawing(definition: Any) -> Drawing:
     containers = _dicts(definition.get("containers")) if isinstance(definition, Mapping) else []
     nodes = [node for container in containers for node in _nodes(container)]
     known = {node.id: node for node in nodes}
-    edges = _edges(definition, nodes, known) if nodes else []
+    edges = _edges(definition, known) if nodes else []
     ranks = _ranks(list(known), edges)
     boxes = _place(list(known.values()), edges, ranks)
     frames = _frames(containers, known, boxes)
@@ -95,24 +98,24 @@ def _nodes(container: Mapping[str, Any]) -> list[_Node]:
     ]
 
 
-def _edges(definition: Mapping[str, Any], nodes: Sequence[_Node], known: Mapping[str, _Node]) -> list[Edge]:
-    """The edges as (from, to, port). Without any, nodes follow each other; a container stands for its first or last node."""
-    first: dict[str, str] = {}
-    last: dict[str, str] = {}
-    for node in nodes:
-        first.setdefault(node.container, node.id)
-        last[node.container] = node.id
-    written = _dicts(definition.get("edges"))
-    if not written:
-        return [(one.id, other.id, "") for one, other in pairwise(nodes)]
+def _edges(definition: Any, known: Mapping[str, _Node]) -> list[Edge]:
+    """The edges of every scope as (from, to, port), drawn or implied; a scope stands for its first or last node."""
+    found = read_definition(definition, [])
+    layout = lay_out(found)
     edges = []
-    for edge in written:
-        source, target = str(edge.get("from")), str(edge.get("to"))
-        source = source if source in known else last.get(source, "")
-        target = target if target in known else first.get(target, "")
-        if source and target and source != target:
-            edges.append((source, target, str(edge.get("port") or "")))
+    for graph in Edges(found, layout, {}, []).graphs().values():
+        for start, end, port in graph.edges:
+            source, target = _node_of(start, layout, known, -1), _node_of(end, layout, known, 0)
+            if source and target and source != target:
+                edges.append((source, target, port or ""))
     return edges
+
+
+def _node_of(step: str, layout: Layout, known: Mapping[str, _Node], place: int) -> str | None:
+    """The step if it is a node, else the first (0) or last (-1) node inside; None if there is none to draw."""
+    while layout.members.get(step):
+        step = layout.members[step][place]
+    return step if step in known else None
 
 
 def _ranks(node_ids: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
@@ -171,8 +174,14 @@ def _frames(
             for box in others
         ):
             continue
-        frames.append(FrameBox(str(container.get("name") or key), left, top, right - left, bottom - top))
+        frames.append(FrameBox(_title(container), left, top, right - left, bottom - top))
     return tuple(frames)
+
+
+def _title(container: Mapping[str, Any]) -> str:
+    """Its name, and what is special about it."""
+    found = str(container.get("name") or container.get("id"))
+    return f"{found} · for each item" if container.get("forEach") is not None else found
 
 
 def _line(edge: Edge, boxes: Mapping[str, Box]) -> Line:

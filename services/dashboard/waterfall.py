@@ -1,16 +1,20 @@
 """The timeline of one execution as bars: pure, from the API's step shapes to numbers between 0 and 1000."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 WIDTH = 1000
 _MIN_BAR = 3.0
+_DEEPEST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One attempt of one step. `wait_x`, `run_x` and widths in thousandths of the axis; no bar when it never started."""
+    """One attempt of one step. `wait_x`, `run_x` and widths in thousandths of the axis; no bar when it never started.
+
+    `depth`: how far inside loops it is, at most 5; `note`: how far a loop has come.
+    """
 
     step: Mapping[str, Any]
     label: str
@@ -18,6 +22,8 @@ class Lane:
     duration_ms: int | None
     wait_ms: int | None
     started: bool
+    depth: int = 0
+    note: str = ""
     wait_x: float = 0.0
     wait_width: float = 0.0
     run_x: float = 0.0
@@ -53,26 +59,44 @@ def _last_ms(step: Mapping[str, Any]) -> int:
     return max((each or 0 for each in (step.get("completedAt"), step.get("startedAt"))), default=0)
 
 
-def _name(step: Mapping[str, Any]) -> str:
+def _places(step: Mapping[str, Any]) -> list[int]:
+    """Where in its loops the step is; [] outside."""
     index = step.get("index")
-    if index is None:
+    return [] if index is None else index if isinstance(index, list) else [index]
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    places = ".".join(str(place + 1) for place in _places(step))
+    if not places:
         return str(step["name"])
-    places = index if isinstance(index, list) else [index]
-    return f"{step['name']} · {'.'.join(str(place + 1) for place in places)}"
+    return f"Item {places}" if step.get("isLoopItem") else f"{step['name']} · {places}"
+
+
+def _depth(step: Mapping[str, Any]) -> int:
+    """A loop, its items, their steps: each a level further in."""
+    return min(_DEEPEST, 2 * len(_places(step)) - bool(step.get("isLoopItem")))
+
+
+def _note(step: Mapping[str, Any]) -> str:
+    items = step.get("items")
+    if items is None:
+        return ""
+    done = f"{items['done']:,} of {items['total']:,}" if items["done"] < items["total"] else f"{items['total']:,} items"
+    return f"{done}, {items['failed']:,} failed" if items["failed"] else done
 
 
 def _lanes(step: Mapping[str, Any], axis: _Axis) -> list[Lane]:
-    name = _name(step)
+    name, depth, note = _name(step), _depth(step), _note(step)
     attempts = [attempt for attempt in step["attempts"] if attempt["startedAt"] is not None]
     if not attempts:
-        return [Lane(step, name, step["status"], None, None, started=False)]
+        return [Lane(step, name, step["status"], None, None, started=False, depth=depth, note=note)]
     lanes = []
     waiting_since = step.get("readyAt") if len(attempts) == 1 else None
     for place, attempt in enumerate(attempts):
         label = name if place == 0 else f"{name} · attempt {attempt['number']}"
         if place > 0:
             waiting_since = _waiting_since(step, attempts, place)
-        lanes.append(_lane(step, label, attempt, waiting_since, axis))
+        lanes.append(replace(_lane(step, label, attempt, waiting_since, axis), depth=depth, note=note))
     return lanes
 
 

@@ -28,12 +28,32 @@ class StepRow:
     ai_tokens: int = 0
     api_calls: int = 0
     reused_from: UUID | None = None
+    resumed: bool = False
+    begun_at: datetime | None = None
+    children: int | None = None
+    children_done: int | None = None
+    children_failed: int | None = None
     error: Any = None
 
     @property
     def id(self) -> str:
         """The step's id at the API."""
         return step_id(self.node, self.item)
+
+    @property
+    def depth(self) -> int:
+        """How many loops it is in."""
+        return len(positions(self.item))
+
+    @property
+    def status(self) -> str:
+        """The state; a scope runs as long as the steps inside do."""
+        return "running" if self.state == "open" else self.state
+
+    @property
+    def first_started_at(self) -> datetime | None:
+        """When it began; for one that goes on after a wait, before that."""
+        return self.begun_at if self.resumed and self.begun_at is not None else self.started_at
 
 
 class Attempt(NamedTuple):
@@ -64,13 +84,13 @@ def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: 
         "type": node.type,
         "container": node.container or None,
         "index": None if not index else index[0] if len(index) == 1 else index,
-        "status": row.state,
+        "status": row.status,
         "port": row.port,
         "readyAt": ms(row.ready_at),
-        "startedAt": ms(row.started_at),
+        "startedAt": ms(row.first_started_at),
         "completedAt": ms(row.completed_at),
         "queueWait": span_ms(row.ready_at, row.started_at),
-        "duration": span_ms(row.started_at, row.completed_at),
+        "duration": span_ms(row.first_started_at, row.completed_at),
         "attempts": [_attempt(each) for each in (*former, *_last(row, former))],
         "error": row.error,
         "aiTokensUsed": row.ai_tokens,
@@ -78,6 +98,10 @@ def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: 
     }
     if row.state in ("retrying", "waiting"):
         shape["dueAt"] = ms(row.due_at)
+    if node.body is not None and node.body.loops and row.depth > node.depth:
+        shape["isLoopItem"] = True
+    elif node.body is not None and node.body.loops and row.children is not None:
+        shape["items"] = {"total": row.children, "done": row.children_done, "failed": row.children_failed}
     if values is not None:
         shape |= {"input": values.input, "output": values.output}
     return shape
@@ -85,10 +109,12 @@ def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: 
 
 def _last(row: StepRow, former: Sequence[Attempt]) -> list[Attempt]:
     """The attempt that lives in the step's own row, unless none has begun or it is superseded already."""
-    if row.started_at is None or any(each.number == row.attempt for each in former):
+    if row.first_started_at is None or any(each.number == row.attempt for each in former):
         return []
-    state = "failed" if row.state in ("retrying", "ready") else row.state
-    return [Attempt(row.attempt, state, row.worker, row.started_at, row.completed_at, row.error)]
+    state = "failed" if row.state in ("retrying", "ready") and not row.resumed else row.status
+    # A scope is claimed twice, to open and to close: one attempt all the same.
+    number = row.attempt if row.children is None else 1
+    return [Attempt(number, state, row.worker, row.first_started_at, row.completed_at, row.error)]
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

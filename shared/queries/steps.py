@@ -2,26 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
 
 from shared.domain.plan import Plan, PlanNode
+from shared.domain.turn import StepKey
 from shared.engine.plans import plan_of
 from shared.queries.executions import ExecutionRow
+from shared.queries.shapes import parse_step_id, positions
 from shared.queries.step_shape import Attempt, StepRow, Values, step_shape
 
 PAGE_BYTES = 8_000_000
+_NODES_AT_ONCE = 50
+FIRST_ITEMS = 20
+MOST_SHOWN = 200
+"""How much of long loops an overview has."""
 
-# Of one execution: all steps, or those whose last change is not older than the transaction `since`.
-ROWS = """
+_COLUMNS = """
 SELECT s.node, s.item, s.state, s.tx::text::bigint AS tx, s.attempt, s.ready_at, s.started_at, s.completed_at, s.due_at,
-  s.worker, s.port, s.ai_tokens, s.api_calls, s.reused_from, d.error
+  s.worker, s.port, s.ai_tokens, s.api_calls, s.reused_from, s.resumed, s.begun_at, s.children, s.children_done,
+  s.children_failed, d.error
 FROM steps s LEFT JOIN execution_data d ON d.execution_id = %(id)s AND d.node = s.node AND d.item = s.item
-WHERE s.execution_id = %(id)s AND (%(since)s::text IS NULL OR s.tx >= %(since)s::text::xid8)
+WHERE s.execution_id = %(id)s
 """
+# Of one execution: steps whose last change is not older than the transaction `since`.
+CHANGED = f"{_COLUMNS} AND s.tx >= %(since)s::text::xid8"
+# The steps outside loops; of those inside, the first items, and what runs or has failed. As many as a page can show.
+OVERVIEW = f"""{_COLUMNS} AND (s.item = '' OR s.item < %(below)s OR s.state IN ('running', 'open', 'waiting', 'retrying', 'failed'))
+ORDER BY s.item <> '', s.item >= %(below)s, s.item LIMIT %(limit)s
+"""
+# The steps of some nodes, of each at most `limit` behind an item, by item.
+OF_NODES = f"""
+SELECT found.* FROM unnest(%(nodes)s::text[]) AS wanted (node)
+CROSS JOIN LATERAL ({_COLUMNS} AND s.node = wanted.node
+  AND (%(after)s::text IS NULL OR s.item > %(after)s) ORDER BY s.item LIMIT %(limit)s) AS found
+"""
+# One step.
+ONE = f"{_COLUMNS} AND s.node = %(node)s AND s.item = %(item)s"
 ATTEMPTS = """
 SELECT node, item, number, state, worker, started_at, completed_at, error FROM step_attempts
 WHERE execution_id = %(id)s AND node = ANY(%(nodes)s) ORDER BY node, item, number
@@ -55,48 +75,96 @@ def page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """At most `limit` steps behind the step `after` (its id) with input and output, and the next `after`.
 
-    A page also ends when its values reach 8 MB.
+    In the order of the definition, and by item. A page also ends when its values reach 8 MB.
     """
     plan = plan_of(connection, execution.version_id)
-    every = _in_plan_order(plan, execution.state, _rows(connection, execution.id, None))
-    start = next((place + 1 for place, (_, row) in enumerate(every) if row.id == after), 0)
-    wanted = every[start : start + limit]
-    values = _values(connection, execution.id, [row for _, row in wanted])
-    items = _shapes(wanted, _former(connection, execution.id, wanted), values)
-    more = start + len(items) < len(every)
+    wanted = _behind(connection, plan, execution, parse_step_id(after) if after else None, limit + 1)
+    values = _values(connection, execution.id, [row for _, row in wanted[:limit]])
+    items = _shapes(wanted[:limit], _former(connection, execution.id, wanted), values)
+    more = len(items) < len(wanted)
     return items, items[-1]["id"] if more and items else None
+
+
+def _behind(
+    connection: psycopg.Connection[Any], plan: Plan, execution: ExecutionRow, after: StepKey | None, limit: int
+) -> list[Placed]:
+    """At most `limit` steps behind one, in the order of the definition. A loop is read only as far as needed."""
+    nodes = list(plan.nodes.values())
+    place = next((at for at, node in enumerate(nodes) if after and node.id == after[0]), -1)
+    found: list[Placed] = []
+    if place >= 0 and after is not None and (nodes[place].depth or nodes[place].body):
+        rows = _of_nodes(connection, execution.id, [nodes[place].id], limit, after=after[1])
+        found += [(nodes[place], row) for row in rows]
+    for start in range(place + 1, len(nodes), _NODES_AT_ONCE):
+        if len(found) >= limit:
+            break
+        few = nodes[start : start + _NODES_AT_ONCE]
+        rows = _of_nodes(connection, execution.id, [node.id for node in few], limit)
+        found += _in_plan_order(few, execution.state, rows)
+    return found[:limit]
+
+
+def _of_nodes(
+    connection: psycopg.Connection[Any], execution_id: UUID, nodes: list[str], limit: int, *, after: str | None = None
+) -> list[StepRow]:
+    """The steps of some nodes, of each at most `limit`; `after`: those behind an item ('' is outside loops)."""
+    return _rows(connection, execution_id, OF_NODES, nodes=nodes, after=after, limit=limit)
 
 
 def one(connection: psycopg.Connection[Any], execution: ExecutionRow, step_id: str) -> dict[str, Any] | None:
     """One step with input, output and attempts; None when the execution has no such step."""
-    plan = plan_of(connection, execution.version_id)
-    every = _in_plan_order(plan, execution.state, _rows(connection, execution.id, None))
-    wanted = [placed for placed in every if placed[1].id == step_id]
+    plan, key = plan_of(connection, execution.version_id), parse_step_id(step_id)
+    node = plan.nodes.get(key[0]) if key else None
+    if key is None or node is None:
+        return None
+    rows = _rows(connection, execution.id, ONE, node=key[0], item=key[1])
+    if not rows and key[1]:
+        return None
+    wanted = _in_plan_order([node], execution.state, rows)
     values = _values(connection, execution.id, [row for _, row in wanted])
     return next(iter(_shapes(wanted, _former(connection, execution.id, wanted), values)), None)
 
 
 def overview(connection: psycopg.Connection[Any], execution: ExecutionRow) -> Changes:
-    """Every step without input and output: the snapshot of a stream or a page."""
+    """The steps without input and output, for the snapshot of a stream or a page: in loops item after item.
+
+    Of long loops only the first items, and what runs or has failed: at most 200 steps, and those nothing has reached.
+    """
     horizon = _horizon(connection)
     plan = plan_of(connection, execution.version_id)
-    every = _in_plan_order(plan, execution.state, _rows(connection, execution.id, None))
+    rows = _rows(connection, execution.id, OVERVIEW, below=f"{FIRST_ITEMS:06}", limit=MOST_SHOWN)
+    every = _in_plan_order(plan.nodes.values(), execution.state, rows)
+    every.sort(key=lambda placed: _place_in_tree(plan, *placed))
     return Changes(_light(connection, execution.id, every), horizon)
+
+
+def _place_in_tree(plan: Plan, node: PlanNode, row: StepRow) -> list[int]:
+    """Places and items from the outermost scope inwards: what belongs to an item stands together."""
+    order = {name: place for place, name in enumerate(plan.nodes)}
+    items = positions(row.item)
+    path: list[int] = []
+    for scope in (*reversed(node.scopes), node.id):
+        path.append(order[scope])
+        body = plan.nodes[scope].body
+        if body is not None and body.loops and plan.nodes[scope].depth < len(items):
+            path.append(items[plan.nodes[scope].depth])
+    return path
 
 
 def changed(connection: psycopg.Connection[Any], execution: ExecutionRow, since: int) -> Changes:
     """The steps whose rows changed since the horizon, like `overview`. One may come twice, none is missed."""
     horizon = _horizon(connection)
     plan = plan_of(connection, execution.version_id)
-    rows = _rows(connection, execution.id, since)
+    rows = _rows(connection, execution.id, CHANGED, since=str(since))
     known = [(plan.nodes[row.node], row) for row in rows if row.node in plan.nodes]
     return Changes(_light(connection, execution.id, known), horizon)
 
 
-def _rows(connection: psycopg.Connection[Any], execution_id: UUID, since: int | None) -> list[StepRow]:
-    values = {"id": execution_id, "since": None if since is None else str(since)}
+def _rows(
+    connection: psycopg.Connection[Any], execution_id: UUID, statement: LiteralString, **values: Any
+) -> list[StepRow]:
     with connection.cursor(row_factory=class_row(StepRow)) as cursor:
-        return cursor.execute(ROWS, values).fetchall()
+        return cursor.execute(statement, {"id": execution_id, **values}).fetchall()
 
 
 def _horizon(connection: psycopg.Connection[Any]) -> int:
@@ -105,15 +173,15 @@ def _horizon(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def _in_plan_order(plan: Plan, state: str, rows: Iterable[StepRow]) -> list[Placed]:
-    """Each node of the plan with its rows by item, or with a row of our own where nothing has arrived."""
+def _in_plan_order(nodes: Iterable[PlanNode], state: str, rows: Iterable[StepRow]) -> list[Placed]:
+    """Each node with its rows by item, or with a row of our own where nothing has arrived."""
     by_node: defaultdict[str, list[StepRow]] = defaultdict(list)
     for row in rows:
         by_node[row.node].append(row)
     # What nothing reached before the end will never run: `skipped`, or `canceled` with the whole execution.
     rowless = {"success": "skipped", "failed": "skipped", "canceled": "canceled"}.get(state, "pending")
     every: list[Placed] = []
-    for node in plan.nodes.values():
+    for node in nodes:
         reached = sorted(by_node.get(node.id, ()), key=lambda row: row.item)
         every += [(node, row) for row in reached or [StepRow(node.id, "", rowless)]]
     return every

@@ -114,8 +114,20 @@ class Attempt(Answer):
     error: dict[str, Any] | None = None
 
 
+class LoopItems(Answer):
+    """How far a loop has come; `done` includes those that failed."""
+
+    total: int
+    done: int
+    failed: int
+
+
 class Step(Answer):
-    """One step: one node, one loop item. `queueWait`, `duration` and the times are those of the last attempt."""
+    """One step: one node, one loop item. `queueWait`, `duration` and the times are those of the last attempt.
+
+    A container with `forEach` or `onError` is a step too, of type `container`; in a loop there is one more for each item
+    (`isLoopItem`), whose `input` is the item. `index` is the position in the loop, a list in nested ones.
+    """
 
     id: str
     node_id: str
@@ -131,6 +143,8 @@ class Step(Answer):
     queue_wait: Milliseconds | None
     duration: Milliseconds | None
     due_at: Milliseconds | None = None
+    items: LoopItems | None = None
+    is_loop_item: bool = False
     attempts: list[Attempt]
     input: Any = None
     output: Any = None
@@ -140,7 +154,7 @@ class Step(Answer):
 
 
 class StepPage(Answer):
-    """A page of steps in the order of the definition."""
+    """A page of steps in the order of the definition, those of one node by item."""
 
     items: list[Step]
     next_cursor: str | None

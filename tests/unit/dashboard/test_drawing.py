@@ -35,13 +35,22 @@ def test_without_edges_nodes_stand_in_a_row():
 
 def test_nodes_never_overlap_and_edges_lead_right():
     edges = [{"from": "a", "to": each} for each in "bcd"] + [{"from": each, "to": "e"} for each in "bcd"]
-    drawn = drawing({"containers": [{"id": "c", "nodes": nodes(*"abcde")}], "edges": edges})
+    drawn = drawing({"containers": [{"id": "main", "nodes": nodes(*"abcde")}], "edges": edges})
     places = {box.id: box for box in drawn.boxes}
     assert places["a"].x < places["b"].x == places["c"].x < places["e"].x
     for one in drawn.boxes:
         for other in drawn.boxes:
             apart = abs(one.x - other.x) >= NODE_WIDTH or abs(one.y - other.y) >= NODE_HEIGHT
             assert one is other or apart
+
+
+def test_a_loop_is_drawn_with_its_own_way_through():
+    loop = {"id": "each", "forEach": [1], "nodes": nodes("x", "y")}
+    containers = [{"id": "one", "nodes": nodes("a")}, loop, {"id": "two", "nodes": nodes("b")}]
+    drawn = drawing({"containers": containers, "edges": [{"from": "a", "to": "each"}, {"from": "each", "to": "b"}]})
+    assert [box.id for box in sorted(drawn.boxes, key=lambda box: box.x)] == ["a", "x", "y", "b"]
+    assert len(drawn.lines) == 3
+    assert [frame.name for frame in drawn.frames] == ["one", "each · for each item", "two"]
 
 
 def test_a_circle_in_a_draft_is_still_drawn():
@@ -59,10 +68,23 @@ def test_every_starter_runs_as_it_stands():
         assert compile_definition(starter.definition, node_types()).total_steps >= 3
 
 
+def test_a_loop_says_how_far_it_is_and_its_items_stand_further_in():
+    shapes = [
+        step(type="container", items={"total": 1_000, "done": 3, "failed": 1}),
+        step(type="container", index=0, isLoopItem=True),
+        step(type="transform", index=0),
+        step(type="transform", index=[0, 1]),
+    ]
+    lanes = waterfall(shapes, 0, 1_000).lanes
+    assert [(lane.label, lane.depth) for lane in lanes] == [("A", 0), ("Item 1", 1), ("A · 1", 2), ("A · 1.2", 4)]
+    assert lanes[0].note == "3 of 1,000, 1 failed"
+
+
 def step(**fields: Any) -> dict[str, Any]:
     shape = {
         "id": "step-a",
         "name": "A",
+        "type": "transform",
         "status": "success",
         "index": None,
         "readyAt": 0,
