@@ -30,7 +30,7 @@ SELECT workflow_id, user_id, trigger_type, state, completed_at,
 
 LOCK_EXECUTIONS = """
 SELECT id, version_id, state, stopping, open_steps, waiting_steps, steps_executed, steps_resolved, ai_tokens, api_calls,
-       failed_node, failed_item, total_steps
+       failed_node, failed_item, total_steps, priority
 FROM {executions} WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 """Take the executions in id order. The first lock of outcomes."""

@@ -12,6 +12,7 @@ from shared.domain.edges import Edges, ScopeGraph
 from shared.domain.errors import InvalidDefinition, Problem
 from shared.domain.fields import MAX_PROBLEMS, hint
 from shared.domain.layout import ROOT, Layout, lay_out
+from shared.domain.limits import KeyedLimits, Limits
 from shared.domain.node_definition import NodeDefinition
 from shared.domain.plan import Body, Plan, PlanEdge, PlanNode
 from shared.domain.reads import dynamic_keys
@@ -34,6 +35,7 @@ def compile_definition(definition: Mapping[str, Any], catalogue: "Mapping[str, N
     layout = lay_out(found)
     compiler = _Compiler(found, layout, catalogue, problems)
     compiler.check_steps()
+    compiler.check_limits()
     edges = Edges(found, layout, catalogue, problems)
     compiler.graphs = edges.graphs()
     Visibility(found, layout, compiler.graphs, problems).check(compiler.templates, ordered=not edges.broken)
@@ -51,6 +53,7 @@ class _Compiler:
     problems: list[Problem]
     templates: dict[str, Template] = field(default_factory=dict)
     graphs: dict[str, ScopeGraph] = field(default_factory=dict)
+    limits: KeyedLimits | None = None
 
     def refuse(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))
@@ -88,6 +91,23 @@ class _Compiler:
         for path, message in node_type.param_problems(node.params, dynamic_keys(node.params)):
             self.refuse(f"{node.path}.params.{path}" if path else f"{node.path}.params", message)
 
+    def check_limits(self) -> None:
+        """The key of a run is computed from its input alone, before it begins."""
+        limits, text = self.definition.limits, self.definition.concurrency_key
+        if limits == Limits():
+            return
+        key = None
+        if text:
+            try:
+                key = compile_template(text, path="settings.concurrencyKey")
+            except TemplateErrors as errors:
+                self.problems += errors.problems
+                return
+            if not key.names <= {"input"}:
+                others = ", ".join(sorted(key.names - {"input"}))
+                self.refuse("settings.concurrencyKey", f"this may read `input` only, not {others}")
+        self.limits = KeyedLimits(limits, key)
+
     # -- the plan -------------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
@@ -101,6 +121,7 @@ class _Compiler:
             total_steps=root.size,
             timeout_ms=self.definition.timeout_ms,
             on_failure=self.definition.on_failure,
+            limits=self.limits,
         )
 
     def _scope_nodes(self, scope: str) -> dict[str, PlanNode]:

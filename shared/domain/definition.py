@@ -11,6 +11,7 @@ from uuid import UUID
 from shared import ids
 from shared.domain.errors import InvalidValue, Problem
 from shared.domain.fields import Fields, kind
+from shared.domain.limits import Limits
 from shared.domain.node_definition import (
     JOINS,
     MAX_BYTES,
@@ -29,6 +30,8 @@ MAX_NODES = 1_000
 MAX_EDGES = 10_000
 MAX_PARALLEL = 1_000
 MAX_DEPTH = 8
+MAX_CONCURRENT = 100_000
+MAX_RATE_MS = 31 * 86_400_000
 _IMPLICIT_TRIGGERS = ("manual", "api")
 _LATER_TRIGGERS = ("schedule", "webhook")
 
@@ -80,6 +83,8 @@ class Definition:
     """Of the whole run, from the start of its first step."""
     on_failure: UUID | None = None
     """The workflow that runs when a run has failed."""
+    limits: Limits = field(default_factory=Limits)
+    concurrency_key: str = ""
 
 
 def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Definition:
@@ -120,12 +125,29 @@ def _read_triggers(top: Fields) -> None:
 
 def _read_settings(settings: Fields, definition: Definition) -> None:
     definition.timeout_ms = settings.whole("timeoutMs", 0, least=1, most=MAX_RUN_MS) or None
-    settings.later("maxConcurrent", "a limit of concurrent runs is")
+    _read_limits(settings, definition)
     text = settings.text("onFailure")
     definition.on_failure = ids.decode(ids.WORKFLOW, text)
     if text and definition.on_failure is None:
         settings.refuse("onFailure", "this must be the id of a workflow, wf-…, which runs when a run of this one fails")
     settings.close("`settings`")
+
+
+def _read_limits(settings: Fields, definition: Definition) -> None:
+    max_concurrent = settings.whole("maxConcurrent", 0, least=1, most=MAX_CONCURRENT) or None
+    key = definition.concurrency_key = settings.text("concurrencyKey", most=1_000)
+    max_per_key = settings.whole("maxPerKey", 1, least=1, most=MAX_CONCURRENT) if key else None
+    if not key and settings.take("maxPerKey") is not None:
+        settings.refuse("maxPerKey", "this needs a `concurrencyKey`, such as {{ input.customerId }}")
+    if key and not has_expression(key):
+        settings.refuse("concurrencyKey", "this must be an expression over the input, such as {{ input.customerId }}")
+    rate = settings.object("rate")
+    rate_max = rate.whole("max", 0, least=1, most=1_000_000) or None
+    rate_ms = rate.whole("perMs", 0, least=100, most=MAX_RATE_MS) or None
+    rate.close("`rate`")
+    if (rate_max is None) != (rate_ms is None):
+        settings.refuse("rate", "give both `max` and `perMs`, such as 100 starts per 60000 ms")
+    definition.limits = Limits(max_concurrent, max_per_key, rate_max, rate_ms)
 
 
 def _read_containers(top: Fields, definition: Definition) -> None:

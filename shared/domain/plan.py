@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.domain import items
+from shared.domain.limits import KeyedLimits
 from shared.expr import Template
 
 ERROR_PORT = "error"
@@ -103,6 +104,7 @@ class Plan:
     total_steps: int
     timeout_ms: int | None = None
     on_failure: UUID | None = None
+    limits: KeyedLimits | None = None
 
     def touches(self, name: str, item: str) -> tuple[tuple[str, str], ...]:
         """The rows (node, item), beside its own, that the end of a step may change: joins, and the scopes around it."""

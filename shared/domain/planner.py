@@ -5,7 +5,7 @@ are the same. The engine then writes `updated`, `inserted` and the execution's n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain import paths, scopes
 from shared.domain.outcome import Kind, Outcome
@@ -18,6 +18,12 @@ __all__ = ["ExecutionRow", "StepKey", "StepRow", "Turn"]
 
 MAX_LOST = 3
 WORKER_LOST = "WORKER_LOST"
+MAX_STEPS = 200_000
+TOO_MANY_STEPS = "TOO_MANY_STEPS"
+TOO_MANY_STEPS_ERROR = (
+    f'{{"code":"{TOO_MANY_STEPS}","message":"With this loop the run would have more than {MAX_STEPS:,} steps. '
+    'Loop over fewer items, or start a workflow of its own for each part.","retryable":false}'
+)
 
 
 @dataclass(slots=True)
@@ -66,7 +72,13 @@ class Turn(TurnRows):
     def _open(self, row: StepRow, outcome: Outcome) -> None:
         if self.execution.stopping:
             self._end(row, outcome, StepEvent.CANCELED)
+            return
+        size = scopes.size_of(self, row, outcome.items)
+        if self.execution.total_steps + size > MAX_STEPS:
+            self.errors[row.key] = TOO_MANY_STEPS_ERROR
+            self._fail(row, replace(outcome, kind=Kind.FAILED, items=None, error_code=TOO_MANY_STEPS))
         else:
+            self.execution.total_steps += size
             scopes.open_scope(self, row, outcome.items)
 
     def _fail(self, row: StepRow, outcome: Outcome) -> None:

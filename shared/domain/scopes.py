@@ -19,10 +19,14 @@ def open_scope(turn: TurnRows, row: StepRow, values: tuple[str, ...] | None) -> 
         _begin_pass(turn, row, body)
         return
     row.children = len(values)
-    turn.execution.total_steps += len(values) * body.size
     turn.values |= {(row.node, items.key(row.item, index)): value for index, value in enumerate(values)}
     for _ in range(min(len(values), body.max_parallel)):
         _begin_item(turn, row, body)
+
+
+def size_of(turn: TurnRows, row: StepRow, values: tuple[str, ...] | None) -> int:
+    """How many steps a scope adds to the run when it opens: those of a loop's items; others are counted from the start."""
+    return 0 if values is None else len(values) * body_of(turn, row.node).size
 
 
 def child_ended(turn: TurnRows, row: StepRow) -> None:

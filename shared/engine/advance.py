@@ -40,6 +40,7 @@ class Execution:
 
     version_id: UUID
     row: ExecutionRow
+    priority: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ class Advance:
         """Add everything that changed to the next round trip; takes one of its own where siblings must be stopped."""
         changes = writes.step_rows(self.turns, self._outcomes)
         stopping = [id for id, turn in self.turns.items() if turn.stop_siblings]
-        scoped = {id: turn for id, turn in self.turns.items() if turn.counted or turn.given_up or turn.told}
+        scoped = {
+            id: turn for id, turn in self.turns.items() if turn.counted or turn.errors or turn.given_up or turn.told
+        }
         given_up = any(turn.given_up for turn in scoped.values())
         if stopping or given_up:
             week.run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
@@ -142,7 +145,10 @@ class Advance:
 
     def ready(self) -> dict[UUID, tuple[StepRef, ...]]:
         """The steps that want a message; none where the execution is being stopped."""
-        return {id: () if turn.execution.stopping else _ready(id, turn) for id, turn in self.turns.items()}
+        return {
+            id: () if turn.execution.stopping else _ready(id, turn, self._executions[id].priority)
+            for id, turn in self.turns.items()
+        }
 
     def ended(self) -> dict[UUID, str]:
         """Executions that ended, with their final state."""
@@ -152,7 +158,7 @@ class Advance:
 
 
 def _execution(row: tuple[Any, ...]) -> Execution:
-    return Execution(row[1], ExecutionRow(ExecutionState(row[2]), *row[3:]))
+    return Execution(row[1], ExecutionRow(ExecutionState(row[2]), *row[3:-1]), row[-1])
 
 
 def _step(row: tuple[Any, ...]) -> Step:
@@ -176,10 +182,10 @@ def _fits(outcome: Outcome, step: Step) -> bool:
     return state is StepState.RUNNING and (step.lease_over or by_supervisor)
 
 
-def _ready(execution_id: UUID, turn: Turn) -> tuple[StepRef, ...]:
+def _ready(execution_id: UUID, turn: Turn, priority: int) -> tuple[StepRef, ...]:
     rows = [*turn.inserted.values(), *turn.updated.values()]
     return tuple(
-        StepRef(execution_id, row.node, row.item, turn.plan.nodes[row.node].pool)
+        StepRef(execution_id, row.node, row.item, turn.plan.nodes[row.node].pool, priority)
         for row in rows
         if row.state is StepState.READY and not is_given_up(turn, row.key)
     )

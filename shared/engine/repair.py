@@ -10,7 +10,7 @@ from shared.domain.outcome import Key
 from shared.domain.plan import Plan, PlanNode
 from shared.engine.plans import plan_of
 
-VERSION_OF = "SELECT version_id FROM executions WHERE id = %s"
+VERSION_OF = "SELECT version_id, priority FROM executions WHERE id = %s"
 READY_STEPS = """
 SELECT node, item, pool FROM steps
 WHERE execution_id = %(id)s AND state = 'ready' AND (
@@ -31,7 +31,7 @@ def ready_successors(connection: psycopg.Connection[Any], key: Key) -> tuple[Ste
         return ()
     values = {"id": execution_id} | _targets(plan, found, item)
     rows = connection.execute(READY_STEPS, values).fetchall()
-    return tuple(StepRef(execution_id, name, at, pool) for name, at, pool in rows)
+    return tuple(StepRef(execution_id, name, at, pool, row[1]) for name, at, pool in rows)
 
 
 def _targets(plan: Plan, node: PlanNode, item: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ _ROWS = (
 def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
-        **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s"], 1),
+        **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "priority"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
             ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure"], execution_id
@@ -82,6 +82,8 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "nodes": ["a"],
         "items": [""],
         "roots": ["a"],
+        "root_counts": [1],
+        "queued_reason": None,
         "low": "",
         "high": "",
         "fences": [1],

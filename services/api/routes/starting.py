@@ -17,6 +17,7 @@ from services.api.schemas.executions import Execution, StartExecution
 from services.api.validation import compile_or_raise
 from shared import ids
 from shared.auth.access import Action
+from shared.broker import PRIORITIES
 from shared.db import audit, versions, workflows
 from shared.domain.errors import Conflict, NotFound
 from shared.engine.plans import plan_of
@@ -51,7 +52,7 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
         runnable = (
             _draft(connection, workflow_id) if body.version == "draft" else _published(connection, workflow_id, body)
         )
-        started = _start(connection, workflow_id, runnable.version_id, body.input, trigger)
+        started = _start(connection, workflow_id, runnable.version_id, body, trigger)
         public = ids.encode(ids.EXECUTION, started.id)
         detail = {"workflow": ids.encode(ids.WORKFLOW, workflow_id), "version": body.version}
         audit.append(connection, identity().user_id, "execution.start", public, detail=detail, address=address())
@@ -64,6 +65,7 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
             user_id=identity().user_id,
             user_name=identity().name,
             trigger_type=trigger,
+            queued_reason=started.queued_reason,
             total_steps=plan_of(connection, runnable.version_id).total_steps,
         )
         shape = executions.record(connection, accepted) | {"input": body.input}
@@ -85,7 +87,7 @@ class _Runnable(NamedTuple):
 
 
 def _start(
-    connection: psycopg.Connection[Any], workflow_id: UUID, version_id: UUID, value: Any, trigger: str
+    connection: psycopg.Connection[Any], workflow_id: UUID, version_id: UUID, body: StartExecution, trigger: str
 ) -> Started:
     settings: Settings = current_app.extensions["flowversal-settings"]
     return start_execution(
@@ -93,8 +95,9 @@ def _start(
         workflow_id=workflow_id,
         version_id=version_id,
         user_id=identity().user_id,
-        input=value,
+        input=body.input,
         trigger_type=trigger,
+        priority=PRIORITIES.index(body.priority),
         max_input_bytes=settings.max_request_bytes,
         republish_s=settings.republish_after_s,
     )

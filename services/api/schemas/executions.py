@@ -22,6 +22,9 @@ class StartExecution(Body):
 
     input: Any = Field(default_factory=dict, description="What expressions read as `input`.")
     version: Literal["published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "published"
+    priority: Literal["low", "normal", "high"] = Field(
+        default="normal", description="Its steps are worked on before those of a lower priority."
+    )
 
 
 class ListExecutions(Query):

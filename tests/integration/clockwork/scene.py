@@ -56,7 +56,7 @@ class Scene:
         )
         self.version_id = self._insert(version, self.workflow_id, text, secrets.token_bytes(16), self.user_id)
 
-    def start(self, given: Any = None) -> Started:
+    def start(self, given: Any = None, **more: Any) -> Started:
         """Accept an execution with an input."""
         with self.connection.transaction():
             return start_execution(
@@ -66,6 +66,7 @@ class Scene:
                 user_id=self.user_id,
                 input={} if given is None else given,
                 trigger_type="api",
+                **more,
             )
 
     def claim(self, ref: StepRef, worker: str = "w1") -> Claimed:

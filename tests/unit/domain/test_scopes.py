@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared.domain.compiler import compile_definition
 from shared.domain.outcome import Kind, Outcome
 from shared.domain.plan import PlanNode
+from shared.domain.planner import MAX_STEPS
 from shared.domain.states import OPEN_STEP, ExecutionState, StepState
 from shared.domain.turn import StepKey, StepRow
 from shared.nodes.catalogue import node_types
@@ -217,3 +218,11 @@ def test_first_leaves_a_path_alone_that_somebody_else_needs() -> None:
     made.turn([made.outcome(("slow", ""))])
     assert states(made)["slower", ""] == "canceled"
     assert made.claim_ready() == [("aside", ""), ("join", "")]
+
+
+def test_a_loop_that_makes_too_many_steps_fails_before_it_begins() -> None:
+    made = world(loop("each", [node("a")], [1, 2]), container("after", [node("b")]))
+    made.execution.total_steps = MAX_STEPS - 1
+    step(made, ("each", ""))
+    assert made.execution.state is ExecutionState.FAILED
+    assert (made.rows["each", ""].error_code, made.execution.failed_node) == ("TOO_MANY_STEPS", "each")
