@@ -108,14 +108,16 @@ changed AS (  -- the new state of locked steps; their fences were checked under 
          api_calls int, failures smallint, lost smallint, arrived smallint, taken smallint, resumed bool, due_s float8)
   WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item),
 added AS (  -- successors: ready, skipped, a join that waits, an item; the execution's lock sees to one row a key
-  INSERT INTO {steps} (execution_id, node, item, state, pool, arrived, taken, ready_at, due_at, started_at, completed_at)
-  SELECT k.execution_id, k.node, k.item, k.state, k.pool, k.arrived, k.taken,
+  INSERT INTO {steps} (execution_id, node, item, state, pool, arrived, taken, children, ready_at, due_at, started_at,
+                       completed_at)
+  SELECT k.execution_id, k.node, k.item, k.state, k.pool, k.arrived, k.taken, k.children,
     CASE WHEN k.state = 'ready' THEN clock_timestamp() END,
     CASE WHEN k.state = 'ready' THEN clock_timestamp() + make_interval(secs => %(republish_s)s::float8) END,
     CASE WHEN k.state = 'open' THEN clock_timestamp() END,
     CASE WHEN k.state IN ('skipped', 'canceled') THEN clock_timestamp() END
   FROM json_to_recordset(%(added)s::json)
-    AS k(execution_id uuid, node text, item text, state text, pool text, arrived smallint, taken smallint)),
+    AS k(execution_id uuid, node text, item text, state text, pool text, arrived smallint, taken smallint,
+         children int)),
 stored AS (  -- what steps were given and what they returned: written once, when they end
   INSERT INTO {execution_data} (execution_id, node, item, input, output, error)
   SELECT k.execution_id, k.node, k.item, k.input::json, k.output::json, k.error::json

@@ -167,7 +167,7 @@ def _step(row: tuple[Any, ...]) -> Step:
     step = StepRow(node, item, StepState(state), arrived, taken, attempt, failures, lost, None, port, code, resumed)
     step.ai_tokens, step.api_calls, step.elapsed_s = tokens, calls, elapsed_s or 0.0
     if children[0] is not None:
-        step.children, step.children_begun, step.children_done, step.children_failed = children
+        step.children, step.children_begun, step.children_done, step.children_failed = (each or 0 for each in children)
     return Step(step, fence, bool(over), bool(due))
 
 

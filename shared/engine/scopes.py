@@ -7,13 +7,13 @@ from shared.db import hot
 from shared.db.hot import Row, Week, json_rows
 from shared.domain import items
 from shared.domain.planner import Turn
-from shared.domain.states import OPEN_STEP, StepState
+from shared.domain.states import OPEN_STEP, TERMINAL_STEP, StepState
 from shared.domain.turn import StepKey, StepRow
 
 
 def send_scopes(week: Week, turns: Mapping[UUID, Turn]) -> None:
     """Add what scopes changed to the next round trip; takes one of its own where steps inside must end."""
-    counted = [_counted(id, row) for id, turn in turns.items() for row in turn.counted.values()]
+    counted = [_counted(id, row) for id, turn in turns.items() for row in turn.counted.values() if _counts(turn, row)]
     if counted:
         week.run(hot.COUNT_CHILDREN, {"counted": json_rows(counted)})
     errors = [_error(id, key, turn) for id, turn in turns.items() for key in turn.errors]
@@ -58,6 +58,14 @@ def _ranges(id: UUID, key: StepKey, turn: Turn) -> Iterator[Row]:
         "low": below[0],
         "high": below[1],
     }
+
+
+def _counts(turn: Turn, row: StepRow) -> bool:
+    """Whether anybody needs the counters: not of an item that is over, and one that has just begun has none yet."""
+    if row.key in turn.inserted:
+        return bool(row.children_begun or row.children_done)
+    is_item = row.item != "" and turn.plan.place_of(row.node, row.item) != row.item
+    return not (is_item and row.state in TERMINAL_STEP)
 
 
 def _counted(id: UUID, row: StepRow) -> Row:

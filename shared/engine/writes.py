@@ -85,7 +85,7 @@ def _added(key: Key, turn: Turn) -> Row:
         "pool": turn.plan.nodes[row.node].pool,
         "arrived": row.arrived,
         "taken": row.taken,
-    }
+    } | ({"children": row.children} if row.children else {})
 
 
 def _stores(outcome: Outcome) -> bool:
