@@ -6,7 +6,7 @@ long: see docs/internals.md for how a later migration does it.
 
 from alembic import op
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
