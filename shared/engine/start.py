@@ -80,14 +80,14 @@ def start_execution(
 
 
 def _insert(connection: psycopg.Connection[Any], parameters: dict[str, Any]) -> UUID:
-    _ensure_current_weeks(connection)
+    ensure_current_weeks(connection)
     row = connection.execute(INSERT_EXECUTION, parameters).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING has one row
     execution_id: UUID = row[0]
     return execution_id
 
 
-def _ensure_current_weeks(connection: psycopg.Connection[Any]) -> None:
+def ensure_current_weeks(connection: psycopg.Connection[Any]) -> None:
     """Clockwork makes partitions weeks ahead; if it was down for that long, a start makes this week's and the next one's.
 
     Looked up once per week, database and process, so it costs a start nothing.

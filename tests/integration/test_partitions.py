@@ -66,20 +66,23 @@ _ROWS = (
     "errors",
     "scopes",
     "ranges",
+    "steps",
 )
 
 
 def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
-        **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s"], 1),
+        **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "resolved", "reused"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
-            ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure"], execution_id
+            ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure", "first"],
+            execution_id,
         ),
         **dict.fromkeys(["ids", "completing", "starting"], f"{{{execution_id}}}"),
         **dict.fromkeys(_ROWS, "[]"),
         "nodes": ["a"],
+        "copied": ["a"],
         "items": [""],
         "roots": ["a"],
         "low": "",

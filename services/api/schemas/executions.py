@@ -24,6 +24,18 @@ class StartExecution(Body):
     version: Literal["published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "published"
 
 
+class RetryExecution(Body):
+    """Run it again: with what has succeeded already, unless `from` or the version says otherwise."""
+
+    start_from: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        default="failed",
+        alias="from",
+        description="`failed`: whatever did not succeed; `start`: everything; or the id of a node: it and all behind it.",
+    )
+    input: Any = Field(default=None, description="Another input; left out, it is the first execution's.")
+    version: Literal["same", "published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "same"
+
+
 class ListExecutions(Query):
     """Which executions to list; several statuses or triggers are separated by commas."""
 
@@ -81,6 +93,7 @@ class Execution(Answer):
     trigger_type: Trigger
     steps_executed: int
     steps_resolved: int
+    steps_reused: int
     total_steps: int
     ai_tokens_used: int
     api_calls_made: int
@@ -90,6 +103,7 @@ class Execution(Answer):
     queued_reason: str | None = None
     parent_id: str | None = None
     retry_of: str | None = None
+    retries: list[str] | None = None
     error: ExecutionError | None = None
     input: Any = None
     output: Any = None
@@ -145,6 +159,7 @@ class Step(Answer):
     due_at: Milliseconds | None = None
     items: LoopItems | None = None
     is_loop_item: bool = False
+    reused_from: str | None = None
     attempts: list[Attempt]
     input: Any = None
     output: Any = None
