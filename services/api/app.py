@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["flowversal-settings"] = settings
     app.extensions["flowversal-signin"] = SignIn()
     app.url_map.strict_slashes = False
-    app.url_map.converters |= {"workflow": _WorkflowId, "execution": _ExecutionId, "token": _TokenId}
+    app.url_map.converters |= {"workflow": _WorkflowId, "execution": _ExecutionId, "token": _TokenId, "bulk": _BulkId}
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
     install_outbox(app, settings.broker_url, settings.redis_url)
@@ -64,3 +64,7 @@ class _ExecutionId(_Id):
 
 class _TokenId(_Id):
     prefix = ids.TOKEN
+
+
+class _BulkId(_Id):
+    prefix = ids.BULK

@@ -11,7 +11,7 @@ Trigger = Literal["manual", "api", "schedule", "webhook", "retry", "workflow"]
 Moment = Annotated[int, Field(ge=0, le=253_402_300_799_000)]
 
 
-def _several(value: object) -> object:
+def several(value: object) -> object:
     """`a,b` and a repeated name both mean several values."""
     texts = value if isinstance(value, list) else [value]
     return [part for text in texts for part in str(text).split(",") if part]
@@ -39,10 +39,10 @@ class RetryExecution(Body):
 class ListExecutions(Query):
     """Which executions to list; several statuses or triggers are separated by commas."""
 
-    status: Annotated[tuple[Status, ...], BeforeValidator(_several)] = ()
+    status: Annotated[tuple[Status, ...], BeforeValidator(several)] = ()
     workflow_id: WorkflowId | None = None
     user_id: UserId | None = None
-    trigger: Annotated[tuple[Trigger, ...], BeforeValidator(_several)] = ()
+    trigger: Annotated[tuple[Trigger, ...], BeforeValidator(several)] = ()
     search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Part of a workflow's or user's name, or an exact execution id."
     )
