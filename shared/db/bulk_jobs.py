@@ -60,7 +60,7 @@ SELECT id FROM j
 GET = f"{_JOBS} WHERE j.id = %(id)s AND (%(everything)s OR j.user_id = %(viewer)s)"
 """A job of one's own; any for an admin."""
 RECENT = f"""
-{_JOBS} WHERE j.user_id = %(viewer)s AND (j.state = 'running' OR j.completed_at > now() - make_interval(secs => %(s)s))
+{_JOBS} WHERE j.user_id = %(viewer)s AND j.total > 0 AND (j.state = 'running' OR j.completed_at > now() - make_interval(secs => %(s)s))
 ORDER BY j.id DESC LIMIT 5
 """
 """What somebody has under way, and what ended a moment ago."""

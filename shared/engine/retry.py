@@ -94,7 +94,9 @@ def retry_execution(
     fit = reusable(plan_of(connection, first.version_id), plan, past, anew=anew, new_input=new_input)
     begun = replay(plan, past, fit)
     if not begun.execution.open_steps:
-        raise Conflict(f'Nothing is left to run: all of it has succeeded before. Retry it with "from": "{START}".')
+        raise Conflict(
+            f'Nothing is left to run: all that it reaches has succeeded before. Name an earlier node, or "from": "{START}".'
+        )
     parameters = {"workflow_id": first.workflow_id, "version_id": version_id, "user_id": user_id, "first": first_id}
     return _insert(connection, plan, begun, {**parameters, "input": input, "republish_s": republish_s})
 
