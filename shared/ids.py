@@ -6,6 +6,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {c: i for i, c in enumerate(_ALPHABET)} | {"i": 1, "l": 1, "o": 0}
 
 EXECUTION = "exec"
+BULK = "bulk"
 WORKFLOW = "wf"
 USER = "user"
 LETTER = "letter"

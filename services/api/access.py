@@ -5,6 +5,7 @@ from uuid import UUID
 from shared.db import workflows
 from shared.db.workflows import Workflow
 from shared.domain.errors import NotFound
+from shared.engine.runnable import NO_WORKFLOW
 from shared.queries import dead_letters, executions
 from shared.queries.dead_letters import LetterRow
 from shared.queries.executions import ExecutionRow
@@ -12,7 +13,6 @@ from shared.queries.shapes import Viewer
 from shared.web.database import connection
 from shared.web.guard import identity
 
-NO_WORKFLOW = "There is no such workflow, or none that you may see."
 NO_EXECUTION = "There is no such execution, or none that you may see."
 NO_LETTER = "There is no such dead letter, or none that you may see."
 

@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "execution": _ExecutionId,
         "letter": _LetterId,
         "token": _TokenId,
+        "bulk": _BulkId,
     }
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
@@ -73,3 +74,7 @@ class _LetterId(_Id):
 
 class _TokenId(_Id):
     prefix = ids.TOKEN
+
+
+class _BulkId(_Id):
+    prefix = ids.BULK

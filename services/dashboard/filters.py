@@ -27,6 +27,7 @@ STATUS_ICONS = {
     "draft": "pencil",
     "published": "check",
     "paused": "pause",
+    "reused": "copy",
 }
 NODE_ICONS = {
     "http.request": "globe",

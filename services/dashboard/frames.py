@@ -8,11 +8,14 @@ from werkzeug.datastructures import MultiDict
 
 from services.dashboard.context import running_count, viewer
 from services.dashboard.filters import now_ms
-from services.dashboard.listing import PAGE_SIZE, Listing, listing_of
+from services.dashboard.listing import PAGE_SIZE, PERIOD_NAMES, PERIODS_MS, STATUSES, TRIGGERS, Listing, listing_of
 from services.dashboard.waterfall import waterfall
 from shared import ids
+from shared.db import bulk_jobs
+from shared.db.workflows import for_start
 from shared.domain.errors import NotFound
 from shared.queries import execution_list, executions, last_runs, log_tail, stats, steps, workflows
+from shared.queries.bulk_shape import bulk_shape
 from shared.queries.execution_list import Filters
 from shared.queries.executions import ExecutionRow
 from shared.web.database import connection
@@ -25,6 +28,8 @@ OVERVIEW_ROWS = 10
 LOG_LINES = 300
 WORKFLOWS_SHOWN = 200
 SETTLE_MS = 5_000
+BULK_SHOWN_S = 60.0
+RETRIES_SHOWN = 5
 LEVELS = {"": None, "info": ("info", "warning", "error"), "warning": ("warning", "error"), "error": ("error",)}
 TABS = ("input", "output", "error", "attempts")
 _FAILED = Filters(statuses=("failed",))
@@ -45,13 +50,37 @@ def executions_context(listing: Listing, *, own: bool) -> Context:
     found = execution_list.page(connection(), filters, me, before=listing.before, limit=PAGE_SIZE)
     older = listing.older(execution_list.cursor_of(found, PAGE_SIZE))
     context = {} if own else running_context()
-    return context | {"executions": found, "listing": listing, "older": older, "newer": listing.newer(), "own": own}
+    return context | {
+        "executions": found,
+        "listing": listing,
+        "older": older,
+        "newer": listing.newer(),
+        "own": own,
+        "bulk_jobs": [bulk_shape(job) for job in bulk_jobs.recent(connection(), me.user_id, BULK_SHOWN_S)],
+    }
+
+
+def executions_page(args: MultiDict[str, str], *, own: bool) -> str:
+    """The whole page of a list, with its filters and what a bulk action on them would mean."""
+    context = executions_context(listing := listing_of(args), own=own)
+    user = ids.encode(ids.USER, viewer().user_id) if own else None
+    return render_template(
+        "executions.html",
+        **context,
+        statuses=STATUSES,
+        triggers=TRIGGERS,
+        periods=PERIOD_NAMES,
+        bulk_filter=listing.bulk_filter(user),
+        bulk_ms=PERIODS_MS.get(listing.period),
+    )
 
 
 def executions_frame(args: MultiDict[str, str], *, own: bool) -> Rendered:
     """The live part of the list."""
     context = executions_context(listing_of(args), own=own)
-    busy = bool(context.get("running")) or any(each["completedAt"] is None for each in context["executions"])
+    busy = bool(context.get("running")) or any(
+        each["completedAt"] is None for each in (*context["executions"], *context["bulk_jobs"])
+    )
     return render_template("live/executions.html", **context), busy, False
 
 
@@ -121,7 +150,24 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
         "level": level,
         "log": log_tail.tail(connection(), execution_id, LEVELS[level], LOG_LINES),
         "log_lines": LOG_LINES,
-    }
+        "retries": _retries(execution_id),
+    } | _again(row)
+
+
+def _retries(execution_id: UUID) -> list[dict[str, Any]]:
+    """The newest retries that this person may see."""
+    newest = executions.retries(connection(), execution_id)[:RETRIES_SHOWN]
+    return [executions.record(connection(), each) for each in executions.rows(connection(), newest, viewer())]
+
+
+def _again(row: ExecutionRow) -> Context:
+    """Why it cannot run again (empty if it can), and which version of its workflow is published now."""
+    me = viewer()
+    found = for_start(connection(), row.workflow_id, None, viewer=me.user_id, everything=me.everything)
+    if found is None:
+        return {"not_again": "Its workflow is archived, or not shared with you any more", "newest_version": None}
+    reason = "" if found.enabled else "Its workflow is paused: enable it first"
+    return {"not_again": reason, "newest_version": found.published_version}
 
 
 def _is_long(step: dict[str, Any]) -> bool:

@@ -52,6 +52,17 @@ class Listing:
             since=now_ms() - PERIODS_MS[self.period] if self.period else None,
         )
 
+    def bulk_filter(self, user_id: str | None) -> dict[str, Any]:
+        """The same as the API's filter of a bulk action, without the time, which runs on; limited to one user's runs."""
+        narrowed = {
+            "status": self.status,
+            "trigger": self.trigger,
+            "search": self.search,
+            "workflowId": ids.encode(ids.WORKFLOW, self.workflow_id) if self.workflow_id else "",
+            "userId": user_id or "",
+        }
+        return {name: value for name, value in narrowed.items() if value}
+
     def query(self, trail: tuple[str, ...] | None = None) -> str:
         """The query string with the question mark, or nothing; `trail` replaces the pages gone through."""
         pairs: list[tuple[str, Any]] = [

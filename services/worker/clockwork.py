@@ -26,8 +26,6 @@ from shared.publisher import make_publisher
 from shared.settings import Settings, get_settings
 
 STOP_S = 0.8
-# Some loops read every waiting step of a long backlog: a loop rests four times as long as it worked.
-REST = 4.0
 _STANDBY_S = 0.5
 _RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -115,7 +113,7 @@ class Clockwork:
             _log.exception("a pass failed; the loop goes on", loop=loop.name())
             return loop.interval_s
         metrics.LOOP_DURATION.labels(loop.name()).observe(took_s)
-        return max(wait_s, REST * took_s) if wait_s else 0.0
+        return max(wait_s, loop.rest * took_s) if wait_s else 0.0
 
 
 def _cancel(connection: psycopg.Connection[tuple[object, ...]]) -> None:

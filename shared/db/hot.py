@@ -57,7 +57,7 @@ START = """
 UPDATE {executions} e SET state = 'running', started_at = clock_timestamp(), revision = e.revision + 1,
   deadline_at = clock_timestamp() + make_interval(secs =>
     (SELECT k.timeout_s FROM json_to_recordset(%(limits)s::json) AS k(id uuid, timeout_s float8) WHERE k.id = e.id))
-WHERE e.id = ANY(%(ids)s::uuid[]) AND e.state = 'queued'
+WHERE e.id = ANY(%(ids)s::uuid[]) AND e.state = 'queued' AND e.queued_reason IS NULL
 """
 """The first claim of an execution starts it, and its deadline; before the claim, as executions are locked before steps."""
 

@@ -13,8 +13,6 @@ import psycopg
 
 from shared.broker import StepRef
 from shared.domain.limits import Applicant, Limits, Occupancy
-from shared.domain.plan import Plan
-from shared.engine.plans import plan_of
 
 LIMIT = 200
 
@@ -63,7 +61,7 @@ ORDER BY priority DESC, execution_id LIMIT %(limit)s
 """Who is next: by priority, then by age."""
 
 LOCK_EXECUTIONS = """
-SELECT id, version_id, priority, state = 'queued' AND stopping IS NULL FROM executions
+SELECT id, priority, state = 'queued' AND stopping IS NULL FROM executions
 WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(lo)s AND %(hi)s ORDER BY id FOR NO KEY UPDATE
 """
 """The runs to admit, in the order that everybody keeps, and whether they still want to."""
@@ -75,18 +73,18 @@ DROP = "DELETE FROM admissions WHERE execution_id = ANY(%(ids)s)"
 """They were canceled while they waited."""
 
 BEGIN = """
-UPDATE executions e SET queued_reason = NULL, open_steps = k.roots, revision = e.revision + 1
-FROM unnest(%(ids)s::uuid[], %(root_counts)s::int[]) AS k(id, roots)
-WHERE e.id = k.id AND e.id BETWEEN %(lo)s AND %(hi)s
+UPDATE executions SET queued_reason = NULL, revision = revision + 1
+WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(lo)s AND %(hi)s
 """
 """Nothing holds them back any more."""
 
-INSERT_ROOTS = """
-INSERT INTO steps (execution_id, node, state, pool, ready_at, due_at)
-SELECT k.id, k.node, 'ready', k.pool, clock_timestamp(), clock_timestamp() + make_interval(secs => %(republish_s)s)
-FROM unnest(%(ids)s::uuid[], %(nodes)s::text[], %(pools)s::text[]) AS k(id, node, pool)
+READY = """
+UPDATE steps SET ready_at = clock_timestamp(), due_at = clock_timestamp() + make_interval(secs => %(republish_s)s),
+  tx = pg_current_xact_id()
+WHERE execution_id = ANY(%(ids)s::uuid[]) AND execution_id BETWEEN %(lo)s AND %(hi)s AND state = 'ready'
+RETURNING execution_id, node, item, pool
 """
-"""The first steps of each."""
+"""Their first steps."""
 
 
 def release(connection: psycopg.Connection[Any]) -> int:
@@ -107,7 +105,7 @@ def waiting_workflows(connection: psycopg.Connection[Any]) -> list[UUID]:
 
 
 def admit(connection: psycopg.Connection[Any], workflow_id: UUID, *, republish_s: float = 5.0) -> list[StepRef]:
-    """Admit whoever may begin, in a transaction of its own; the steps to publish after it. Raises InvalidDefinition."""
+    """Admit whoever may begin, in a transaction of its own; the steps to publish after it."""
     with connection.transaction():
         connection.execute(LOCK_WORKFLOW, (workflow_id,))
         ready: list[StepRef] = []
@@ -135,24 +133,12 @@ def _begin(connection: psycopg.Connection[Any], admitted: Sequence[UUID], republ
         return []
     bounds = {"lo": min(admitted), "hi": max(admitted)}
     locked = connection.execute(LOCK_EXECUTIONS, {"ids": list(admitted), **bounds}).fetchall()
-    willing = {row[0]: (plan_of(connection, row[1]), row[2]) for row in locked if row[3]}
+    willing = {row[0]: row[1] for row in locked if row[2]}
     gone = [id for id in admitted if id not in willing]
     if gone:
         connection.execute(DROP, {"ids": gone})
-    connection.execute(ADMIT, {"ids": list(willing)})
-    counts = [len(plan.roots) for plan, _ in willing.values()]
-    connection.execute(BEGIN, {"ids": list(willing), "root_counts": counts, **bounds})
-    refs = [ref for id, (plan, priority) in willing.items() for ref in roots(id, plan, priority)]
-    values = {
-        "ids": [ref.execution_id for ref in refs],
-        "nodes": [ref.node for ref in refs],
-        "pools": [ref.pool for ref in refs],
-        "republish_s": republish_s,
-    }
-    connection.execute(INSERT_ROOTS, values)
-    return refs
-
-
-def roots(execution_id: UUID, plan: Plan, priority: int) -> list[StepRef]:
-    """The steps that a run begins with."""
-    return [StepRef(execution_id, root, "", plan.nodes[root].pool, priority) for root in plan.roots]
+    ids = list(willing)
+    connection.execute(ADMIT, {"ids": ids})
+    connection.execute(BEGIN, {"ids": ids, **bounds})
+    ready = connection.execute(READY, {"ids": ids, "republish_s": republish_s, **bounds})
+    return [StepRef(row[0], row[1], row[2], row[3], willing[row[0]]) for row in ready]

@@ -1,4 +1,4 @@
-"""Redrive dead letters: run what failed again, once for each letter, and let the letter say as what."""
+"""Redrive dead letters: retry what failed from its failed step, once for each letter, and let the letter say as what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from shared import ids
 from shared.db import letters
 from shared.db.letters import Letter
 from shared.domain.errors import Conflict, NotFound, RequestError
+from shared.engine.retry import read_first, retry_execution
 from shared.engine.start import Started
-from shared.engine.start_again import start_again
 
 LOCK_EXECUTIONS = """
 SELECT id FROM executions WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(lo)s AND %(hi)s ORDER BY id FOR NO KEY UPDATE
@@ -80,6 +80,7 @@ def _redrive(connection: psycopg.Connection[Any], letter: Letter, user_id: UUID,
         raise Conflict(f"It was redriven already, as {ids.encode(ids.EXECUTION, letter.redriven_as)}.")
     if not letter.runnable:
         raise Conflict(f"{letter.workflow_name} is disabled or archived. Enable it, then redrive.")
-    started = start_again(connection, letter.execution_id, user_id=user_id, republish_s=republish_s)
+    version_id = read_first(connection, letter.execution_id).version_id
+    started = retry_execution(connection, letter.execution_id, version_id, user_id=user_id, republish_s=republish_s)
     letters.close(connection, letter.id, "redriven", user_id, redriven_as=started.id)
     return started

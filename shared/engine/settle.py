@@ -12,10 +12,10 @@ from shared.domain.states import TERMINAL_EXECUTION, ExecutionEvent, ExecutionSt
 
 LIMIT = 100
 
-# Live executions without an open step, in one snapshot; those that wait for their turn have none yet.
+# Live executions without an open step, in one snapshot.
 WITHOUT_STEPS = """
 SELECT e.id FROM executions e
-WHERE e.state IN ('queued', 'running', 'waiting') AND e.queued_reason IS NULL AND e.id BETWEEN %(lo)s AND %(hi)s
+WHERE e.state IN ('queued', 'running', 'waiting') AND e.id BETWEEN %(lo)s AND %(hi)s
   AND NOT EXISTS (SELECT FROM steps s WHERE s.execution_id = e.id AND s.execution_id BETWEEN %(lo)s AND %(hi)s
                   AND s.state IN ('ready', 'running', 'retrying', 'waiting'))
 ORDER BY e.id LIMIT %(limit)s

@@ -1,6 +1,6 @@
 """Accept an execution: its row, its input and its root steps, in the caller's transaction."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,46 +10,37 @@ import psycopg
 
 from shared.broker import StepRef
 from shared.db.partitions import ensure_week, monday
-from shared.domain.errors import InvalidDefinition, InvalidValue, Problem
-from shared.domain.limits import KeyedLimits
+from shared.domain.errors import InvalidDefinition, Problem
 from shared.domain.values import to_json
-from shared.engine import admission
+from shared.engine.in_line import get_in_line, queued_reason
 from shared.engine.plans import plan_of
-from shared.expr import ExpressionError
-
-MAX_KEY_BYTES = 500
 
 INSERT_EXECUTION = """
 WITH e AS (
-  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, retry_of, on_failure,
-                          total_steps, open_steps, priority, queued_reason)
+  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
+                          open_steps, priority, queued_reason)
   VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
-          %(retry_of)s, %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s)
+          %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s)
   RETURNING id),
 d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e),
 s AS (
   INSERT INTO steps (execution_id, node, state, pool, ready_at, due_at)
-  SELECT e.id, k.node, 'ready', k.pool, clock_timestamp(), clock_timestamp() + make_interval(secs => %(republish_s)s)
+  SELECT e.id, k.node, 'ready', k.pool, CASE WHEN %(queued_reason)s::text IS NULL THEN clock_timestamp() END,
+    CASE WHEN %(queued_reason)s::text IS NULL THEN clock_timestamp() + make_interval(secs => %(republish_s)s) END
   FROM e, unnest(%(nodes)s::text[], %(pools)s::text[]) AS k(node, pool))
 SELECT id FROM e
 """
-"""The whole start in one statement: execution, input, root steps (none while it waits for its turn)."""
-
-INSERT_APPLICANT = """
-INSERT INTO admissions (execution_id, workflow_id, key, priority, max_concurrent, max_per_key, rate_max, rate_ms)
-VALUES (%(id)s, %(workflow_id)s, %(key)s, %(priority)s, %(max_concurrent)s, %(max_per_key)s, %(rate_max)s, %(rate_ms)s)
-"""
-"""A run of a workflow with limits gets in line."""
+"""The whole start in one statement: execution, input, root steps (nobody looks at them while it waits for its turn)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An accepted execution, and the steps to publish once the caller has committed."""
+    """An accepted execution, and the steps to publish once the caller has committed (none while it waits for its turn)."""
 
     id: UUID
     ready: list[StepRef]
     queued_reason: str | None = None
-    """Why nothing is ready yet."""
+    """Why it waits."""
 
 
 def start_execution(
@@ -62,7 +53,6 @@ def start_execution(
     trigger_type: str,
     trigger_id: UUID | None = None,
     failure_of: UUID | None = None,
-    retry_of: UUID | None = None,
     priority: int = 1,
     max_input_bytes: int = 2_000_000,
     republish_s: float = 5.0,
@@ -72,13 +62,12 @@ def start_execution(
     A workflow with limits of concurrency or rate: the execution waits until clockwork admits it, and nothing is ready.
     `priority`: 0 low, 1 normal, 2 high.
     `failure_of`: the failed execution that it follows. Its own failure then starts nothing more.
-    `retry_of`: the execution that it does again.
     Raises InvalidValue for an input that cannot be stored, InvalidDefinition for a version that cannot run.
     """
     plan = plan_of(connection, version_id)
     if not plan.roots:
         raise InvalidDefinition([Problem("containers", "There is no node to run; add one.")])
-    roots = [] if plan.limits else admission.roots(UUID(int=0), plan, priority)
+    pools = [plan.nodes[root].pool for root in plan.roots]
     parameters: dict[str, Any] = {
         "workflow_id": workflow_id,
         "version_id": version_id,
@@ -86,50 +75,33 @@ def start_execution(
         "trigger_type": trigger_type,
         "trigger_id": trigger_id,
         "parent_id": failure_of,
-        "retry_of": retry_of,
         "on_failure": plan.on_failure if failure_of is None else None,
         "total_steps": plan.total_steps,
-        "root_count": len(roots),
+        "root_count": len(plan.roots),
         "priority": priority,
-        "queued_reason": f"It waits for its turn: {plan.limits.limits}." if plan.limits else None,
+        "queued_reason": queued_reason(plan),
         "input": to_json(input, max_bytes=max_input_bytes).decode(),
-        "nodes": [ref.node for ref in roots],
-        "pools": [ref.pool for ref in roots],
+        "nodes": list(plan.roots),
+        "pools": pools,
         "republish_s": republish_s,
     }
     execution_id = _insert(connection, parameters)
     if plan.limits:
-        applicant = {"id": execution_id, "key": _key(plan.limits, input), **asdict(plan.limits.limits)}
-        connection.execute(INSERT_APPLICANT, parameters | applicant)
-    ready = [ref._replace(execution_id=execution_id) for ref in roots]
-    return Started(execution_id, ready, parameters["queued_reason"])
-
-
-def _key(limits: KeyedLimits, input: Any) -> str:
-    """What runs that share a limit have in common. Raises InvalidValue where the input does not give it."""
-    if limits.key is None:
-        return ""
-    try:
-        found = limits.key.evaluate({"input": input})
-    except ExpressionError as error:
-        raise InvalidValue("input", f"settings.concurrencyKey cannot be computed from this input: {error}") from None
-    text = found if isinstance(found, str) else to_json(found, max_bytes=MAX_KEY_BYTES).decode()
-    if len(text.encode()) > MAX_KEY_BYTES:
-        raise InvalidValue(
-            "input", f"settings.concurrencyKey gives more than {MAX_KEY_BYTES} bytes: choose a shorter key"
-        )
-    return text
+        get_in_line(connection, execution_id, workflow_id, plan.limits, input=input, priority=priority)
+        return Started(execution_id, [], parameters["queued_reason"])
+    refs = zip(plan.roots, pools, strict=True)
+    return Started(execution_id, [StepRef(execution_id, root, "", pool, priority) for root, pool in refs])
 
 
 def _insert(connection: psycopg.Connection[Any], parameters: dict[str, Any]) -> UUID:
-    _ensure_current_weeks(connection)
+    ensure_current_weeks(connection)
     row = connection.execute(INSERT_EXECUTION, parameters).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING has one row
     execution_id: UUID = row[0]
     return execution_id
 
 
-def _ensure_current_weeks(connection: psycopg.Connection[Any]) -> None:
+def ensure_current_weeks(connection: psycopg.Connection[Any]) -> None:
     """Clockwork makes partitions weeks ahead; if it was down for that long, a start makes this week's and the next one's.
 
     Looked up once per week, database and process, so it costs a start nothing.

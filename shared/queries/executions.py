@@ -21,7 +21,7 @@ TERMINAL_STATES = frozenset(state.value for state in TERMINAL_EXECUTION)
 RECORDS = """
 SELECT e.id, e.workflow_id, w.name AS workflow_name, e.version_id, v.number AS version, e.user_id, u.name AS user_name,
   e.state, e.stopping, e.queued_reason, e.started_at, e.completed_at, e.stop_requested_at,
-  e.total_steps, e.steps_executed, e.steps_resolved, e.ai_tokens, e.api_calls, e.revision,
+  e.total_steps, e.steps_executed, e.steps_resolved, e.steps_reused, e.ai_tokens, e.api_calls, e.revision,
   e.trigger_type, e.parent_id, e.retry_of, e.failed_node, d.error
 FROM executions e
 JOIN workflows w ON w.id = e.workflow_id
@@ -40,6 +40,10 @@ JOIN execution_data d ON d.execution_id = s.execution_id AND d.node = s.node AND
 WHERE s.execution_id = %(id)s AND d.execution_id = %(id)s
   AND s.node = ANY(%(ends)s) AND s.item = '' AND (s.state = 'success' OR d.output IS NOT NULL)
 """
+
+RETRIES = "SELECT id FROM execution_retries WHERE retry_of = %s ORDER BY id DESC LIMIT %s"
+"""The newest retries of an execution."""
+MOST_RETRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class ExecutionRow:
     stop_requested_at: datetime | None = None
     steps_executed: int = 0
     steps_resolved: int = 0
+    steps_reused: int = 0
     ai_tokens: int = 0
     api_calls: int = 0
     revision: int = 0
@@ -127,6 +132,7 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
         "triggerType": found.trigger_type,
         "stepsExecuted": found.steps_executed,
         "stepsResolved": found.steps_resolved,
+        "stepsReused": found.steps_reused,
         "totalSteps": found.total_steps,
         "aiTokensUsed": found.ai_tokens,
         "apiCallsMade": found.api_calls,
@@ -136,13 +142,20 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
 
 
 def detail(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
-    """The record with `input`, and with `output` once it succeeded."""
+    """The record with `input`, with `output` once it succeeded, and with the ids of its newest 50 `retries`."""
     shape = record(connection, found)
     stored = connection.execute(INPUT, (found.id,)).fetchone()
     shape["input"] = stored[0] if stored is not None else None
     if found.state == "success":
         shape["output"] = _output(connection, found)
+    if again := retries(connection, found.id):
+        shape["retries"] = [ids.encode(ids.EXECUTION, each) for each in again]
     return shape
+
+
+def retries(connection: psycopg.Connection[Any], execution_id: UUID) -> list[UUID]:
+    """The executions that retried this one, newest first, at most 50."""
+    return [row[0] for row in connection.execute(RETRIES, (execution_id, MOST_RETRIES))]
 
 
 def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:

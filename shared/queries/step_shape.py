@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from shared import ids
 from shared.domain.plan import PlanNode
 from shared.queries.shapes import ms, positions, span_ms, step_id
 
@@ -102,6 +103,8 @@ def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: 
         shape["isLoopItem"] = True
     elif node.body is not None and node.body.loops and row.children is not None:
         shape["items"] = {"total": row.children, "done": row.children_done, "failed": row.children_failed}
+    if row.reused_from is not None:
+        shape["reusedFrom"] = ids.encode(ids.EXECUTION, row.reused_from)
     if values is not None:
         shape |= {"input": values.input, "output": values.output}
     return shape

@@ -67,6 +67,7 @@ _ROWS = (
     "scopes",
     "ranges",
     "letters",
+    "steps",
 )
 
 
@@ -74,14 +75,26 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
         **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "priority"], 1),
+        **dict.fromkeys(["resolved", "reused"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
-            ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "retry_of", "on_failure"],
+            [
+                "id",
+                "workflow_id",
+                "version_id",
+                "user_id",
+                "trigger_id",
+                "parent_id",
+                "retry_of",
+                "on_failure",
+                "first",
+            ],
             execution_id,
         ),
         **dict.fromkeys(["ids", "completing", "starting"], f"{{{execution_id}}}"),
         **dict.fromkeys(_ROWS, "[]"),
         "nodes": ["a"],
+        "copied": ["a"],
         "items": [""],
         "roots": ["a"],
         "root_counts": [1],

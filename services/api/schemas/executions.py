@@ -11,7 +11,7 @@ Trigger = Literal["manual", "api", "schedule", "webhook", "retry", "workflow"]
 Moment = Annotated[int, Field(ge=0, le=253_402_300_799_000)]
 
 
-def _several(value: object) -> object:
+def several(value: object) -> object:
     """`a,b` and a repeated name both mean several values."""
     texts = value if isinstance(value, list) else [value]
     return [part for text in texts for part in str(text).split(",") if part]
@@ -27,13 +27,25 @@ class StartExecution(Body):
     )
 
 
+class RetryExecution(Body):
+    """Run it again: with what has succeeded already, unless `from` or the version says otherwise."""
+
+    start_from: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        default="failed",
+        alias="from",
+        description="`failed`: whatever did not succeed; `start`: everything; or the id of a node: it and all behind it.",
+    )
+    input: Any = Field(default=None, description="Another input; left out, it is the first execution's.")
+    version: Literal["same", "published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "same"
+
+
 class ListExecutions(Query):
     """Which executions to list; several statuses or triggers are separated by commas."""
 
-    status: Annotated[tuple[Status, ...], BeforeValidator(_several)] = ()
+    status: Annotated[tuple[Status, ...], BeforeValidator(several)] = ()
     workflow_id: WorkflowId | None = None
     user_id: UserId | None = None
-    trigger: Annotated[tuple[Trigger, ...], BeforeValidator(_several)] = ()
+    trigger: Annotated[tuple[Trigger, ...], BeforeValidator(several)] = ()
     search: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Part of a workflow's or user's name, or an exact execution id."
     )
@@ -84,6 +96,7 @@ class Execution(Answer):
     trigger_type: Trigger
     steps_executed: int
     steps_resolved: int
+    steps_reused: int
     total_steps: int
     ai_tokens_used: int
     api_calls_made: int
@@ -93,6 +106,7 @@ class Execution(Answer):
     queued_reason: str | None = None
     parent_id: str | None = None
     retry_of: str | None = None
+    retries: list[str] | None = None
     error: ExecutionError | None = None
     input: Any = None
     output: Any = None
@@ -148,6 +162,7 @@ class Step(Answer):
     due_at: Milliseconds | None = None
     items: LoopItems | None = None
     is_loop_item: bool = False
+    reused_from: str | None = None
     attempts: list[Attempt]
     input: Any = None
     output: Any = None

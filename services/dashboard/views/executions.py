@@ -1,9 +1,8 @@
 """The executions that the signed-in person started."""
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 
-from services.dashboard.frames import executions_context
-from services.dashboard.listing import PERIOD_NAMES, STATUSES, TRIGGERS, listing_of
+from services.dashboard.frames import executions_page
 from shared.auth.access import Action
 from shared.web.guard import requires
 
@@ -14,5 +13,4 @@ blueprint = Blueprint("executions", __name__)
 @requires(Action.EXECUTION_READ)
 def page() -> str:
     """Newest first, by filters in the URL."""
-    context = executions_context(listing_of(request.args), own=True)
-    return render_template("executions.html", **context, statuses=STATUSES, triggers=TRIGGERS, periods=PERIOD_NAMES)
+    return executions_page(request.args, own=True)

@@ -5,12 +5,8 @@ from typing import Any, ClassVar
 import psycopg
 
 from services.worker.loops.base import Loop
-from shared.domain.errors import FlowversalError
 from shared.engine.admission import admit, release, waiting_workflows
 from shared.engine.complete import Applied
-from shared.log import get_logger
-
-_log = get_logger(__name__)
 
 
 class Admissions(Loop):
@@ -22,10 +18,6 @@ class Admissions(Loop):
         """One pass."""
         release(connection)
         for workflow_id in waiting_workflows(connection):
-            try:
-                ready = admit(connection, workflow_id, republish_s=self.tools.settings.republish_after_s)
-            except FlowversalError:
-                _log.exception("runs that wait for their turn cannot be admitted", workflow_id=str(workflow_id))
-                continue
+            ready = admit(connection, workflow_id, republish_s=self.tools.settings.republish_after_s)
             self.tools.announce(Applied(ready, {ref.execution_id for ref in ready}, len(ready)), "admitted")
         return self.interval_s

@@ -39,6 +39,8 @@ class Loop(ABC):
 
     interval_s: ClassVar[float]
     """Seconds between two passes when there is nothing urgent; also the wait after a failure."""
+    rest: ClassVar[float] = 4.0
+    """How much longer than it worked it rests: some loops read every waiting step of a long backlog."""
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools

@@ -49,6 +49,15 @@ export class RawJson {
 
 /** Call the API with the session's cookie and CSRF value. Throws ApiError; status 0 when the server is out of reach. */
 export async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  return JSON.parse((await send(method, path, body, headers)) || "{}") as T;
+}
+
+/** Read something as the JSON text that the API answers: JSON.parse would round integers beyond 2^53. Throws ApiError. */
+export function text(path: string): Promise<string> {
+  return send("GET", path, undefined, {});
+}
+
+async function send(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<string> {
   const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
   const sent: Record<string, string> = { Accept: "application/json", "X-CSRF-Token": token, ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
@@ -59,10 +68,20 @@ export async function call<T>(method: string, path: string, body?: unknown, head
   } catch {
     throw new ApiError(0, "The server does not answer. Check the connection and try again.", []);
   }
-  const answer = (await response.json().catch(() => ({}))) as T & { detail?: string; errors?: Problem[] };
+  const answered = await response.text().catch(() => "");
   if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-  if (!response.ok) throw new ApiError(response.status, answer.detail ?? `The server answered ${response.status}.`, answer.errors ?? []);
-  return answer;
+  if (!response.ok) throw refusal(response.status, answered);
+  return answered;
+}
+
+function refusal(status: number, answered: string): ApiError {
+  let problem: { detail?: string; errors?: Problem[] } = {};
+  try {
+    problem = JSON.parse(answered) as typeof problem;
+  } catch {
+    // A proxy in between answered: the status has to do.
+  }
+  return new ApiError(status, problem.detail ?? `The server answered ${status}.`, problem.errors ?? []);
 }
 
 export function isOver(execution: Execution): boolean {

@@ -9,6 +9,8 @@ import { startCopying } from "./copy";
 import { startDialogs } from "./dialogs";
 import { startRuns } from "./run";
 import { startCancel } from "./cancel";
+import { startRerun } from "./rerun";
+import { startBulk } from "./bulk";
 import { startEditor } from "./editor";
 import { followLog } from "./log";
 
@@ -21,6 +23,8 @@ followClicks();
 followFilters();
 startRuns();
 startCancel();
+startRerun();
+startBulk();
 startEditor();
 followLog();
 startLive();

@@ -1,0 +1,66 @@
+"""What every way to accept an execution has in common: the version it runs, the word to workers and pages, the wait."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from werkzeug.wrappers import Response
+
+from services.api.access import viewer, visible_workflow
+from services.api.preferences import wait_s, wait_until_over
+from services.api.publishing import outbox
+from services.api.validation import compile_or_raise
+from shared import ids
+from shared.db import versions
+from shared.engine.runnable import Runnable, published
+from shared.engine.start import Started
+from shared.metrics import EXECUTIONS_STARTED
+from shared.queries import executions
+from shared.web.answers import dumps
+from shared.web.database import borrowed, db
+from shared.web.guard import identity
+
+Wanted = Literal["published", "draft"] | int
+
+
+def chosen_version(connection: psycopg.Connection[Any], workflow_id: UUID, wanted: Wanted) -> Runnable:
+    """The published version, one by its number, or the draft.
+
+    Raises NotFound and Conflict where there is none or the workflow may not run, InvalidDefinition for a draft with
+    problems.
+    """
+    if wanted == "draft":
+        return _draft(connection, workflow_id)
+    return published(connection, workflow_id, viewer(), wanted if isinstance(wanted, int) else None)
+
+
+def _draft(connection: psycopg.Connection[Any], workflow_id: UUID) -> Runnable:
+    """The draft as a version without a number; raises InvalidDefinition when it has problems."""
+    workflow = visible_workflow(workflow_id)
+    compile_or_raise(workflow.definition)
+    text = dumps(workflow.definition).decode()
+    version_id = versions.ensure_draft(connection, workflow_id, text, identity().user_id)
+    return Runnable(workflow.name, version_id, None)
+
+
+def announce(started: Started, trigger: str) -> None:
+    """After the commit: count it, publish its steps, hint at it."""
+    EXECUTIONS_STARTED.labels(trigger).inc()
+    outbox().publish(started.ready)
+    outbox().hint(started.id)
+
+
+def waited(response: Response) -> Response:
+    """The same answer; with `Prefer: wait=N`, with the record as it is when the execution is over, or after N seconds."""
+    seconds = wait_s()
+    if not seconds:
+        return response
+    execution_id = ids.decode(ids.EXECUTION, response.headers["Location"].rpartition("/")[2])
+    assert execution_id is not None  # noqa: S101 - the answer is ours
+    eyes, engine = viewer(), db.engine
+    row = wait_until_over(execution_id, eyes, seconds)
+    if row is not None:
+        with borrowed(engine) as connection:
+            response.set_data(dumps(executions.detail(connection, row)))
+    response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
