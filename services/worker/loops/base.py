@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import psycopg
 
+from services.worker.loops.horizon import RenewedHorizon
 from shared import metrics
 from shared.engine.complete import Applied
 from shared.live import HintWriter
@@ -41,6 +42,8 @@ class Loop(ABC):
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
+        self.horizon = RenewedHorizon()
+        """Where live executions are; for the loop's own thread."""
 
     @classmethod
     def name(cls) -> str:

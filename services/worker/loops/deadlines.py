@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 
 import psycopg
 
-from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
+from services.worker.loops.base import Loop
 from shared.engine.complete import Applied
 from shared.engine.deadline import LIMIT, overdue, time_out
 
@@ -15,13 +14,9 @@ class Deadlines(Loop):
 
     interval_s: ClassVar[float] = 0.5
 
-    def __init__(self, tools: Tools) -> None:
-        super().__init__(tools)
-        self._horizon = RenewedHorizon()
-
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One look."""
-        found = overdue(connection, horizon=self._horizon.get(connection))
+        found = overdue(connection, horizon=self.horizon.get(connection))
         for id in found:
             done = time_out(connection, id)
             if done is not None:

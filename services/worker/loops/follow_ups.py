@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 
 import psycopg
 
-from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
+from services.worker.loops.base import Loop
 from shared import metrics
 from shared.engine.complete import Applied
 from shared.engine.follow_up import follow_up
@@ -19,14 +18,10 @@ class FollowUps(Loop):
 
     interval_s: ClassVar[float] = 0.5
 
-    def __init__(self, tools: Tools) -> None:
-        super().__init__(tools)
-        self._horizon = RenewedHorizon()
-
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One look."""
         republish_s = self.tools.settings.republish_after_s
-        done = follow_up(connection, republish_s=republish_s, horizon=self._horizon.get(connection))
+        done = follow_up(connection, republish_s=republish_s, horizon=self.horizon.get(connection))
         if done is None:
             return self.interval_s
         if done.started is None:

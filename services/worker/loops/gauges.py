@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 import psycopg
 
 from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
 from shared import metrics
 from shared.broker import POOLS, queue_depths, queue_names
 from shared.log import get_logger
@@ -27,13 +26,12 @@ class Gauges(Loop):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self._horizon = RenewedHorizon()
         self._broker_away = False
 
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One measurement."""
         ages = dict.fromkeys(POOLS, 0.0)
-        ages.update(connection.execute(OLDEST_READY, self._horizon.get(connection)._asdict()).fetchall())
+        ages.update(connection.execute(OLDEST_READY, self.horizon.get(connection)._asdict()).fetchall())
         for pool, age_s in ages.items():
             metrics.OLDEST_READY.labels(pool).set(age_s)
         self._measure_queues()

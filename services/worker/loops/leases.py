@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import psycopg
 
 from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
 from shared.engine.expire import LIMIT, lost_steps
 from shared.engine.isolate import apply_isolated
 from shared.engine.sweep import LONGEST_WAIT_S, defer_running
@@ -21,12 +20,11 @@ class Leases(Loop):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self._horizon = RenewedHorizon()
         self._thorough_at = 0.0
 
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One look."""
-        horizon = self._horizon.get(connection)
+        horizon = self.horizon.get(connection)
         ahead_s = self._ahead_s()
         lost = lost_steps(connection, ahead_s=ahead_s, horizon=horizon)
         republish_s = self.tools.settings.republish_after_s

@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 
 import psycopg
 
-from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
+from services.worker.loops.base import Loop
 from shared.domain.errors import IllegalTransition
 from shared.engine.complete import Applied
 from shared.engine.settle import settle_stranded, stranded
@@ -19,13 +18,9 @@ class Stranded(Loop):
 
     interval_s: ClassVar[float] = 60.0
 
-    def __init__(self, tools: Tools) -> None:
-        super().__init__(tools)
-        self._horizon = RenewedHorizon()
-
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One look."""
-        for execution_id in stranded(connection, horizon=self._horizon.get(connection)):
+        for execution_id in stranded(connection, horizon=self.horizon.get(connection)):
             try:
                 state = settle_stranded(connection, execution_id)
             except IllegalTransition:

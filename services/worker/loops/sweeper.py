@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import psycopg
 
 from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
 from shared import metrics
 from shared.broker import POOLS, PRIORITIES, queue_depths, queue_name
 from shared.db.horizon import Horizon
@@ -25,13 +24,12 @@ class Sweeper(Loop):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self._horizon = RenewedHorizon()
         self._reached: dict[tuple[str, int], datetime] = {}
         self._outages = 0
 
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One sweep."""
-        horizon = self._horizon.get(connection)
+        horizon = self.horizon.get(connection)
         publisher = self.tools.publisher
         outage = publisher.outages != self._outages
         if publisher.connected and (outage or something_due(connection, horizon=horizon)):

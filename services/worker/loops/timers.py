@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 
 import psycopg
 
-from services.worker.loops.base import Loop, Tools
-from services.worker.loops.horizon import RenewedHorizon
+from services.worker.loops.base import Loop
 from shared.engine.isolate import apply_isolated
 from shared.engine.wake import LIMIT, sleepers
 
@@ -17,13 +16,9 @@ class Timers(Loop):
 
     interval_s: ClassVar[float] = 0.2
 
-    def __init__(self, tools: Tools) -> None:
-        super().__init__(tools)
-        self._horizon = RenewedHorizon()
-
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One look."""
-        found = sleepers(connection, ahead_s=self.interval_s, horizon=self._horizon.get(connection))
+        found = sleepers(connection, ahead_s=self.interval_s, horizon=self.horizon.get(connection))
         republish_s = self.tools.settings.republish_after_s
         self.tools.announce(apply_isolated(connection, found.due, republish_s=republish_s), "woken")
         if len(found.due) == LIMIT:
