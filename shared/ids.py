@@ -8,6 +8,8 @@ _VALUES = {c: i for i, c in enumerate(_ALPHABET)} | {"i": 1, "l": 1, "o": 0}
 EXECUTION = "exec"
 WORKFLOW = "wf"
 USER = "user"
+LETTER = "letter"
+MESSAGE = "msg"
 TOKEN = "tok"  # noqa: S105 - a prefix, not a secret
 
 

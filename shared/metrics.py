@@ -43,6 +43,12 @@ OLDEST_READY = Gauge(
 DUPLICATE_CLAIMS = Counter("flowversal_duplicate_claims_total", "Messages whose step somebody else had, or was over.")
 STALE_OUTCOMES = Counter("flowversal_stale_outcomes_total", "Outcomes dropped because their fence was stale.")
 SWEEPER_ACTIONS = Counter("flowversal_sweeper_actions_total", "Repairs and wake-ups made by clockwork.", ["kind"])
+DEAD_LETTERS = Counter("flowversal_dead_letters_total", "Dead letters written, by kind (run, message).", ["kind"])
+OPEN_DEAD_LETTERS = Gauge(
+    "flowversal_open_dead_letters_rows",
+    "Dead letters of runs that nobody has redriven or dismissed (clockwork only).",
+    multiprocess_mode="mostrecent",
+)
 PUBLISHES = Counter("flowversal_publishes_total", "Messages handed to the broker, by result (ok, failed).", ["result"])
 COMMITTER_BATCH = Histogram(
     "flowversal_committer_batch_rows", "Claims and outcomes written in one transaction.", buckets=_ROWS

@@ -5,7 +5,8 @@ from uuid import UUID
 from shared.db import workflows
 from shared.db.workflows import Workflow
 from shared.domain.errors import NotFound
-from shared.queries import executions
+from shared.queries import dead_letters, executions
+from shared.queries.dead_letters import LetterRow
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import Viewer
 from shared.web.database import connection
@@ -13,6 +14,7 @@ from shared.web.guard import identity
 
 NO_WORKFLOW = "There is no such workflow, or none that you may see."
 NO_EXECUTION = "There is no such execution, or none that you may see."
+NO_LETTER = "There is no such dead letter, or none that you may see."
 
 
 def viewer() -> Viewer:
@@ -34,4 +36,12 @@ def visible_execution(execution_id: UUID) -> ExecutionRow:
     found = executions.row(connection(), execution_id, viewer())
     if found is None:
         raise NotFound(NO_EXECUTION)
+    return found
+
+
+def visible_letter(letter_id: UUID) -> LetterRow:
+    """The dead letter. Raises NotFound."""
+    found = dead_letters.one(connection(), letter_id, viewer())
+    if found is None:
+        raise NotFound(NO_LETTER)
     return found

@@ -28,7 +28,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["flowversal-settings"] = settings
     app.extensions["flowversal-signin"] = SignIn()
     app.url_map.strict_slashes = False
-    app.url_map.converters |= {"workflow": _WorkflowId, "execution": _ExecutionId, "token": _TokenId}
+    app.url_map.converters |= {
+        "workflow": _WorkflowId,
+        "execution": _ExecutionId,
+        "letter": _LetterId,
+        "token": _TokenId,
+    }
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
     install_outbox(app, settings.broker_url, settings.redis_url)
@@ -60,6 +65,10 @@ class _WorkflowId(_Id):
 
 class _ExecutionId(_Id):
     prefix = ids.EXECUTION
+
+
+class _LetterId(_Id):
+    prefix = ids.LETTER
 
 
 class _TokenId(_Id):

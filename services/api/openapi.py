@@ -16,7 +16,7 @@ from shared import ids
 from shared.auth.access import RULES, Action
 
 _CONVERTER = re.compile(r"<(?:(\w+):)?(\w+)>")
-_PREFIXES = {"workflow": ids.WORKFLOW, "execution": ids.EXECUTION, "token": ids.TOKEN}
+_PREFIXES = {"workflow": ids.WORKFLOW, "execution": ids.EXECUTION, "letter": ids.LETTER, "token": ids.TOKEN}
 _REF = "#/components/schemas/{model}"
 _HEADERS = {
     "Idempotency-Key": "Creates once: repeated with the same body, the same answer comes again.",

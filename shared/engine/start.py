@@ -21,10 +21,10 @@ MAX_KEY_BYTES = 500
 
 INSERT_EXECUTION = """
 WITH e AS (
-  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
-                          open_steps, priority, queued_reason)
+  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, retry_of, on_failure,
+                          total_steps, open_steps, priority, queued_reason)
   VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
-          %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s)
+          %(retry_of)s, %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s)
   RETURNING id),
 d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e),
 s AS (
@@ -62,6 +62,7 @@ def start_execution(
     trigger_type: str,
     trigger_id: UUID | None = None,
     failure_of: UUID | None = None,
+    retry_of: UUID | None = None,
     priority: int = 1,
     max_input_bytes: int = 2_000_000,
     republish_s: float = 5.0,
@@ -71,6 +72,7 @@ def start_execution(
     A workflow with limits of concurrency or rate: the execution waits until clockwork admits it, and nothing is ready.
     `priority`: 0 low, 1 normal, 2 high.
     `failure_of`: the failed execution that it follows. Its own failure then starts nothing more.
+    `retry_of`: the execution that it does again.
     Raises InvalidValue for an input that cannot be stored, InvalidDefinition for a version that cannot run.
     """
     plan = plan_of(connection, version_id)
@@ -84,6 +86,7 @@ def start_execution(
         "trigger_type": trigger_type,
         "trigger_id": trigger_id,
         "parent_id": failure_of,
+        "retry_of": retry_of,
         "on_failure": plan.on_failure if failure_of is None else None,
         "total_steps": plan.total_steps,
         "root_count": len(roots),

@@ -66,6 +66,7 @@ _ROWS = (
     "errors",
     "scopes",
     "ranges",
+    "letters",
 )
 
 
@@ -75,7 +76,8 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "priority"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
-            ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure"], execution_id
+            ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "retry_of", "on_failure"],
+            execution_id,
         ),
         **dict.fromkeys(["ids", "completing", "starting"], f"{{{execution_id}}}"),
         **dict.fromkeys(_ROWS, "[]"),

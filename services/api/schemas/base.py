@@ -58,6 +58,8 @@ def _id(prefix: str) -> Any:
 WorkflowId = Annotated[UUID, BeforeValidator(_decoded(ids.WORKFLOW)), _id(ids.WORKFLOW)]
 ExecutionId = Annotated[UUID, BeforeValidator(_decoded(ids.EXECUTION)), _id(ids.EXECUTION)]
 UserId = Annotated[UUID, BeforeValidator(_decoded(ids.USER)), _id(ids.USER)]
+LetterId = Annotated[UUID, BeforeValidator(_decoded(ids.LETTER)), _id(ids.LETTER)]
+MessageId = Annotated[UUID, BeforeValidator(_decoded(ids.MESSAGE)), _id(ids.MESSAGE)]
 TokenId = Annotated[UUID, BeforeValidator(_decoded(ids.TOKEN)), _id(ids.TOKEN)]
 
 Milliseconds = Annotated[int, Field(description="Milliseconds; a moment is counted from the epoch.")]

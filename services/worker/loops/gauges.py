@@ -1,4 +1,4 @@
-"""Numbers that only the whole can give: messages in each queue, and the age of the oldest ready step of each pool."""
+"""Numbers that only the whole can give: messages in each queue, age of the oldest ready step, open dead letters."""
 
 from typing import Any, ClassVar
 
@@ -7,6 +7,7 @@ import psycopg
 from services.worker.loops.base import Loop, Tools
 from shared import metrics
 from shared.broker import POOLS, queue_depths, queue_names
+from shared.db import letters
 from shared.log import get_logger
 
 # Ready steps are those with a `due_at`, so this reads no finished one.
@@ -15,6 +16,8 @@ SELECT pool, extract(epoch FROM now() - min(ready_at))::float8 FROM steps
 WHERE due_at IS NOT NULL AND state = 'ready' AND execution_id BETWEEN %(lo)s AND %(hi)s
 GROUP BY pool
 """
+
+MOST_LETTERS = 10_000
 
 _log = get_logger(__name__)
 
@@ -34,6 +37,7 @@ class Gauges(Loop):
         ages.update(connection.execute(OLDEST_READY, self.horizon.get(connection)._asdict()).fetchall())
         for pool, age_s in ages.items():
             metrics.OLDEST_READY.labels(pool).set(age_s)
+        metrics.OPEN_DEAD_LETTERS.set(letters.count_open(connection, MOST_LETTERS))
         self._measure_queues()
         return self.interval_s
 

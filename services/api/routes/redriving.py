@@ -1,0 +1,118 @@
+"""Redriving dead letters: what failed runs again, once for each letter."""
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from flask import Blueprint, current_app
+from werkzeug.wrappers import Response
+
+from services.api.access import viewer, visible_letter
+from services.api.idempotency import Created, create_once
+from services.api.operation import operation
+from services.api.publishing import outbox
+from services.api.schemas import dead_letters as schemas
+from services.api.schemas.base import Nothing, ProblemAnswer
+from shared import ids
+from shared.auth.access import Action
+from shared.db import audit
+from shared.engine.redrive import Redriven, redrive, redrive_all
+from shared.engine.start import Started
+from shared.metrics import EXECUTIONS_STARTED
+from shared.queries import dead_letters
+from shared.queries.dead_letters import Filters
+from shared.settings import Settings
+from shared.web.database import connection
+from shared.web.guard import address, identity
+
+blueprint = Blueprint("redriving", __name__, url_prefix="/api/v1/dead-letters")
+
+
+@blueprint.post("/<letter:letter_id>/redrive")
+@operation(
+    Action.EXECUTION_START,
+    {202: schemas.DeadLetter, 409: ProblemAnswer, 422: ProblemAnswer},
+    body=Nothing,
+    creates=True,
+)
+def redrive_one(letter_id: UUID) -> Response:
+    """Redrive a dead letter.
+
+    Its run is done again by a new execution, which `redrivenAs` and Location name. 409 when it was redriven already.
+    """
+
+    def run(connection: psycopg.Connection[Any]) -> Created:
+        letter = visible_letter(letter_id)
+        started = redrive(
+            connection, letter_id, letter.execution_id, user_id=identity().user_id, republish_s=_republish_s()
+        )
+        _audit_redrive(letter_id, started)
+        location = f"/api/v1/executions/{ids.encode(ids.EXECUTION, started.id)}"
+        shape = dead_letters.shape(visible_letter(letter_id))
+        return Created(shape, location, status=202, after_commit=lambda: _accepted([started]))
+
+    return create_once(run)
+
+
+@blueprint.post("/redrive")
+@operation(
+    Action.EXECUTION_START, {202: schemas.Redriven, 422: ProblemAnswer}, body=schemas.RedriveLetters, creates=True
+)
+def redrive_many(body: schemas.RedriveLetters) -> Response:
+    """Redrive open dead letters by filter, the oldest first.
+
+    At most `limit` in one call; go on with `cursor` while `remaining` is above 0. Those of workflows that cannot run are
+    left open, and named.
+    """
+    filters = Filters(
+        workflow_id=body.filter.workflow_id,
+        code=body.filter.code,
+        fingerprint=body.filter.fingerprint,
+        state="open",
+        since=body.filter.since,
+        until=body.filter.until,
+    )
+
+    def run(connection: psycopg.Connection[Any]) -> Created:
+        found = dead_letters.following(connection, filters, viewer(), after=body.cursor, limit=body.limit)
+        done = redrive_all(connection, found, user_id=identity().user_id, republish_s=_republish_s())
+        for letter_id, started in done.started.items():
+            _audit_redrive(letter_id, started)
+        left = dead_letters.behind(connection, filters, viewer(), found[-1][0]) if found else 0
+        shape = _redriven(done) | {
+            "remaining": left,
+            "nextCursor": ids.encode(ids.LETTER, found[-1][0]) if left else None,
+        }
+        everything = list(done.started.values())
+        return Created(
+            shape, "/api/v1/executions?trigger=retry", status=202, after_commit=lambda: _accepted(everything)
+        )
+
+    return create_once(run)
+
+
+def _redriven(done: Redriven) -> dict[str, Any]:
+    return {
+        "redriven": len(done.started),
+        "refused": [{"id": ids.encode(ids.LETTER, id), "reason": reason} for id, reason in done.refused.items()],
+        "executionIds": [ids.encode(ids.EXECUTION, started.id) for started in done.started.values()],
+    }
+
+
+def _audit_redrive(letter_id: UUID, started: Started) -> None:
+    detail = {"execution": ids.encode(ids.EXECUTION, started.id)}
+    target = ids.encode(ids.LETTER, letter_id)
+    audit.append(connection(), identity().user_id, "dead_letter.redrive", target, detail=detail, address=address())
+
+
+def _accepted(started: list[Started]) -> None:
+    """After the commit: count, publish, and hint at each execution."""
+    EXECUTIONS_STARTED.labels("retry").inc(len(started))
+    outbox().publish([ref for each in started for ref in each.ready])
+    for each in started:
+        outbox().hint(each.id)
+
+
+def _republish_s() -> float:
+    settings: Settings = current_app.extensions["flowversal-settings"]
+    return settings.republish_after_s

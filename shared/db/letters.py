@@ -1,0 +1,66 @@
+"""The dead letters' rows, and how one is closed. A redrive holds the execution first, then the letter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What closing a letter needs to know of it, and of its workflow."""
+
+    id: UUID
+    execution_id: UUID
+    workflow_name: str
+    runnable: bool
+    state: str
+    redriven_as: UUID | None
+
+
+# Whether the workflow may run is read without a lock, as when a run is started.
+LOCK = """
+SELECT d.id, d.execution_id, w.name AS workflow_name, w.enabled AND w.archived_at IS NULL AS runnable, d.state,
+  d.redriven_as
+FROM dead_letters d JOIN workflows w ON w.id = d.workflow_id
+WHERE d.id = ANY(%s) ORDER BY d.id FOR NO KEY UPDATE OF d
+"""
+CLOSE = """
+UPDATE dead_letters SET state = %(state)s, redriven_as = %(redriven_as)s, closed_at = now(), closed_by = %(user)s
+WHERE id = %(id)s
+"""
+COUNT_OPEN = "SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT %s) AS open"
+DELETE_OF = "DELETE FROM dead_letters WHERE execution_id = ANY(%s)"
+DELETE_BETWEEN = "DELETE FROM dead_letters WHERE execution_id >= %s AND execution_id < %s"
+
+
+def lock(connection: psycopg.Connection[Any], letter_ids: Sequence[UUID]) -> list[Letter]:
+    """These letters as they are now, held until the transaction ends, by id; those that are gone are missing."""
+    with connection.cursor(row_factory=class_row(Letter)) as cursor:
+        return cursor.execute(LOCK, (list(letter_ids),)).fetchall()
+
+
+def close(
+    connection: psycopg.Connection[Any], letter_id: UUID, state: str, user_id: UUID, *, redriven_as: UUID | None = None
+) -> None:
+    """Note that it was `redriven` or `dismissed`, by whom, and now. The caller holds it."""
+    connection.execute(CLOSE, {"id": letter_id, "state": state, "user": user_id, "redriven_as": redriven_as})
+
+
+def count_open(connection: psycopg.Connection[Any], limit: int) -> int:
+    """How many are open; never above `limit`."""
+    row = connection.execute(COUNT_OPEN, (limit,)).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def delete_of(connection: psycopg.Connection[Any], execution_ids: Sequence[UUID]) -> int:
+    """Remove the letters of executions that are removed; returns how many."""
+    return connection.execute(DELETE_OF, (list(execution_ids),)).rowcount
+
+
+def delete_between(connection: psycopg.Connection[Any], low: UUID, high: UUID) -> int:
+    """Remove the letters of every execution from `low` up to `high` (excluded); returns how many."""
+    return connection.execute(DELETE_BETWEEN, (low, high)).rowcount
