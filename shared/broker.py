@@ -7,16 +7,17 @@ from uuid import UUID
 import dramatiq
 import orjson
 import redis
-from dramatiq.brokers.redis import RedisBroker
 from dramatiq.encoder import Encoder, MessageData
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 
+from shared.domain.messages import ACTOR, problem_of
 from shared.rabbitmq import FlowversalRabbitmqBroker, amqp_parameters, rabbitmq_depths
+from shared.redis_broker import FlowversalRedisBroker
 
 PRIORITIES = ("low", "normal", "high")
 POOLS = ("default", "ai", "code")
-ACTOR = "run_step"
+NAMESPACE = "flowversal"
 
 
 class StepRef(NamedTuple):
@@ -37,8 +38,11 @@ class JsonEncoder(Encoder):
         return orjson.dumps(data)
 
     def decode(self, data: bytes) -> MessageData:
-        """The message of these bytes; raises ValueError, which Dramatiq dead-letters."""
+        """The message of these bytes; raises ValueError, which our consumers dead-letter, for all but the hint at a step."""
         message: MessageData = orjson.loads(data)
+        problem = problem_of(message)
+        if problem is not None:
+            raise ValueError(problem)
         return message
 
 
@@ -83,7 +87,9 @@ def make_broker(url: str, middleware: list[Middleware] | None = None) -> dramati
         broker.parameters = amqp_parameters(url)
         return broker
     with_limits = url + ("&" if urlsplit(url).query else "?") + "socket_timeout=10&socket_connect_timeout=3"
-    return RedisBroker(url=with_limits, middleware=middleware or [], namespace="flowversal")
+    return FlowversalRedisBroker(  # type: ignore[no-untyped-call]
+        url=with_limits, middleware=middleware or [], namespace=NAMESPACE
+    )
 
 
 def queue_depths(url: str, names: list[str]) -> dict[str, int] | None:
@@ -92,6 +98,6 @@ def queue_depths(url: str, names: list[str]) -> dict[str, int] | None:
         return rabbitmq_depths(url, names)
     try:
         with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
-            return {name: int(client.llen(f"flowversal:{name}")) for name in names}
+            return {name: int(client.llen(f"{NAMESPACE}:{name}")) for name in names}
     except redis.RedisError:
         return None

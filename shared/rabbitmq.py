@@ -6,6 +6,7 @@ Both are closed here. Acknowledgements of finished messages are sent together, f
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +16,7 @@ import pika
 import pika.exceptions
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 from dramatiq.common import xq_name
-from dramatiq.errors import ConnectionClosed
+from dramatiq.errors import ConnectionClosed, DecodeError
 from pika.adapters.blocking_connection import BlockingChannel
 
 ACKNOWLEDGE_EVERY_S = 0.02
@@ -23,11 +24,27 @@ ACKNOWLEDGE_AT = 32
 DEAD_MESSAGE_TTL_MS = 7 * 24 * 3600 * 1000
 
 
+class Unreadable(logging.Filter):
+    """Says in one line why a message cannot be read, where Dramatiq logs a stack trace for each."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Changes the record; never drops one."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, DecodeError):
+            record.msg, record.args, record.exc_info = "a message cannot be read: %s", (error.error,), None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+UNREADABLE = Unreadable()
+
+
 class SafeConsumer(_RabbitmqConsumer):
     """Stamps each message with itself and ignores acknowledgements of messages that another consumer received."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)  # type: ignore[no-untyped-call]
+        self.logger.addFilter(UNREADABLE)
         self._finished: list[int] = []
         self._watching = False
         self._lock = threading.Lock()
@@ -38,8 +55,13 @@ class SafeConsumer(_RabbitmqConsumer):
             message = super().__next__()  # type: ignore[no-untyped-call]
         except StopIteration:
             raise ConnectionClosed(Exception("the server canceled the consumer")) from None
-        if message is not None:
-            message.consumer, message.held = self, False
+        if message is None:
+            return None
+        message.consumer, message.held = self, False
+        if message.queue_name != self.queue_name:
+            # Dramatiq would hand it back to a consumer that may not exist, and lose the thread that does.
+            self.nack(message)
+            return None
         return message
 
     def ack(self, message: Any) -> None:
@@ -149,7 +171,8 @@ def queue_arguments(queue_name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _channel(url: str) -> Iterator[BlockingChannel]:
+def rabbitmq_channel(url: str) -> Iterator[BlockingChannel]:
+    """A channel for a moment. Raises pika's AMQPError or OSError when RabbitMQ does not answer."""
     connection = pika.BlockingConnection(amqp_parameters(url))
     try:
         yield connection.channel()
@@ -161,7 +184,7 @@ def _channel(url: str) -> Iterator[BlockingChannel]:
 def rabbitmq_depths(url: str, names: list[str]) -> dict[str, int] | None:
     """Ready messages of each queue, creating those that are missing; None while RabbitMQ does not answer."""
     try:
-        with _channel(url) as channel:
+        with rabbitmq_channel(url) as channel:
             return {name: _depth(channel, name) for name in names}
     except (pika.exceptions.AMQPError, OSError):
         return None

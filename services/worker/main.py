@@ -22,7 +22,8 @@ from services.worker.logs import LogWriter
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared import log, metrics
-from shared.broker import ACTOR, is_rabbitmq, make_broker, queue_names
+from shared.broker import is_rabbitmq, make_broker, queue_names
+from shared.domain.messages import ACTOR
 from shared.engine.batch import Batch, Options
 from shared.engine.committer import Committer
 from shared.live import HintWriter

@@ -9,7 +9,8 @@ import dramatiq
 import pytest
 from dramatiq.worker import Worker
 
-from shared.broker import ACTOR, StepRef, make_broker, queue_names
+from shared.broker import StepRef, make_broker, queue_names
+from shared.domain.messages import ACTOR
 
 
 class Sink:
