@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     sweep_s: float = Field(1.0, validation_alias="FLOWVERSAL_SWEEP_S", gt=0)
     republish_after_s: float = Field(5.0, validation_alias="FLOWVERSAL_REPUBLISH_AFTER_S", gt=0)
 
+    retention_days: int | None = Field(None, validation_alias="FLOWVERSAL_RETENTION_DAYS", ge=1, le=36_500)
+    """How long executions stay after they ended; None: for ever. A workflow may have its own."""
+
     @field_validator("broker_url", "redis_url")
     @classmethod
     def _redis_scheme(cls, url: str) -> str:

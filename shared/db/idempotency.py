@@ -18,6 +18,9 @@ class Remembered:
     response: str | None
 
 
+KEPT_HOURS = 24
+PRUNE_LIMIT = 2_000
+
 LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 # Waits for a concurrent request with the same key until that one commits or rolls back.
 CLAIM = """
@@ -30,6 +33,13 @@ WHERE user_id = %s AND route = %s AND key = %s
 """
 REMEMBER = """
 UPDATE idempotency_keys SET status = %s, location = %s, response = %s WHERE user_id = %s AND route = %s AND key = %s
+"""
+
+# A request that is still running holds its own key.
+PRUNE = """
+DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM idempotency_keys WHERE created_at < now() - make_interval(hours => %(hours)s)
+  ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
 
@@ -66,3 +76,8 @@ def remember(
 ) -> None:
     """Store the answer under a key that this transaction has claimed."""
     connection.execute(REMEMBER, (status, location, response, user_id, route, key))
+
+
+def prune(connection: psycopg.Connection[Any], *, hours: int = KEPT_HOURS, limit: int = PRUNE_LIMIT) -> int:
+    """Forget at most `limit` answers that are older than `hours`, the oldest first; returns how many."""
+    return connection.execute(PRUNE, {"hours": hours, "limit": limit}).rowcount

@@ -33,8 +33,6 @@ UPDATE dead_letters SET state = %(state)s, redriven_as = %(redriven_as)s, closed
 WHERE id = %(id)s
 """
 COUNT_OPEN = "SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT %s) AS open"
-DELETE_OF = "DELETE FROM dead_letters WHERE execution_id = ANY(%s)"
-DELETE_BETWEEN = "DELETE FROM dead_letters WHERE execution_id >= %s AND execution_id < %s"
 
 
 def lock(connection: psycopg.Connection[Any], letter_ids: Sequence[UUID]) -> list[Letter]:
@@ -54,13 +52,3 @@ def count_open(connection: psycopg.Connection[Any], limit: int) -> int:
     """How many are open; never above `limit`."""
     row = connection.execute(COUNT_OPEN, (limit,)).fetchone()
     return int(row[0]) if row is not None else 0
-
-
-def delete_of(connection: psycopg.Connection[Any], execution_ids: Sequence[UUID]) -> int:
-    """Remove the letters of executions that are removed; returns how many."""
-    return connection.execute(DELETE_OF, (list(execution_ids),)).rowcount
-
-
-def delete_between(connection: psycopg.Connection[Any], low: UUID, high: UUID) -> int:
-    """Remove the letters of every execution from `low` up to `high` (excluded); returns how many."""
-    return connection.execute(DELETE_BETWEEN, (low, high)).rowcount

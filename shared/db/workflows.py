@@ -22,6 +22,7 @@ class Workflow:
     enabled: bool
     revision: int
     published_version: int | None
+    retention_days: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -37,7 +38,8 @@ class Startable:
 
 
 _COLUMNS = """
-id, owner_id, name, description, definition, shared, enabled, revision, published_version, created_at, updated_at
+id, owner_id, name, description, definition, shared, enabled, revision, published_version, retention_days, created_at,
+updated_at
 """
 
 # `everything` is true for admins; others see their own and the shared ones.
@@ -47,11 +49,12 @@ WHERE id = %(id)s AND archived_at IS NULL AND (%(everything)s OR owner_id = %(vi
 """
 LOCK = f"{GET} FOR NO KEY UPDATE"
 INSERT = f"""
-INSERT INTO workflows (owner_id, name, description, definition, shared) VALUES (%s, %s, %s, %s, %s) RETURNING {_COLUMNS}
+INSERT INTO workflows (owner_id, name, description, definition, shared, retention_days)
+VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}
 """
 UPDATE = f"""
 UPDATE workflows SET name = %s, description = %s, definition = %s, shared = %s, enabled = %s,
-  revision = revision + 1, updated_at = now()
+  retention_days = %s, revision = revision + 1, updated_at = now()
 WHERE id = %s RETURNING {_COLUMNS}
 """
 # The workflow with the id of one of its versions: number `number`, or the published one when that is NULL.
@@ -92,10 +95,11 @@ def insert(
     description: str,
     definition: str,
     shared: bool = False,
+    retention_days: int | None = None,
 ) -> Workflow:
-    """Add a workflow; `definition` is JSON text."""
+    """Add a workflow; `definition` is JSON text. `retention_days` None: as long as the instance keeps executions."""
     with connection.cursor(row_factory=class_row(Workflow)) as cursor:
-        row = cursor.execute(INSERT, (owner_id, name, description, definition, shared)).fetchone()
+        row = cursor.execute(INSERT, (owner_id, name, description, definition, shared, retention_days)).fetchone()
     assert row is not None  # noqa: S101 - an INSERT without a conflict clause returns its row
     return row
 
@@ -109,10 +113,12 @@ def update(
     definition: str,
     shared: bool,
     enabled: bool,
+    retention_days: int | None,
 ) -> Workflow:
     """Replace what the user may change and count the revision up. The caller holds the row (`get(lock=True)`)."""
     with connection.cursor(row_factory=class_row(Workflow)) as cursor:
-        row = cursor.execute(UPDATE, (name, description, definition, shared, enabled, workflow_id)).fetchone()
+        values = (name, description, definition, shared, enabled, retention_days, workflow_id)
+        row = cursor.execute(UPDATE, values).fetchone()
     assert row is not None  # noqa: S101 - the caller holds the row
     return row
 

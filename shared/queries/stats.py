@@ -75,15 +75,29 @@ WHERE state IN ('queued', 'running', 'waiting') AND (state = 'running' OR stoppi
   AND (%(user)s::uuid IS NULL OR user_id = %(user)s)
 """
 
-# The same totals from the executions themselves: reads every one of them, for tests and repairs only.
+# The same totals from the executions themselves, and from what retention has removed of them: a week counts as removed as
+# soon as its totals are written. Reads every execution, for tests and repairs only.
 RECOUNT = """
-SELECT workflow_id, user_id, count(*) FILTER (WHERE state = 'success'), count(*) FILTER (WHERE state = 'failed'),
-  count(*) FILTER (WHERE state = 'canceled'),
-  coalesce(sum(span_ms) FILTER (WHERE state <> 'canceled'), 0)::bigint, sum(ai_tokens)::bigint, sum(api_calls)::bigint
-FROM (SELECT *, floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000) AS span_ms
-  FROM executions WHERE state IN ('success', 'failed', 'canceled')) AS ended
+SELECT workflow_id, user_id, sum(success)::bigint, sum(failed)::bigint, sum(canceled)::bigint, sum(duration_ms)::bigint,
+  sum(ai_tokens)::bigint, sum(api_calls)::bigint
+FROM (
+  SELECT workflow_id, user_id, (state = 'success')::int AS success, (state = 'failed')::int AS failed,
+    (state = 'canceled')::int AS canceled,
+    CASE WHEN state = 'canceled' THEN 0 ELSE coalesce(
+      floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000), 0) END AS duration_ms,
+    ai_tokens, api_calls
+  FROM executions e
+  WHERE state IN ('success', 'failed', 'canceled') AND NOT EXISTS (
+    SELECT FROM retention_runs r
+    WHERE r.kind = 'week' AND r.completed_at IS NULL AND e.id >= r.low AND e.id < r.high)
+  UNION ALL
+  SELECT workflow_id, user_id, success, failed, canceled, duration_ms, ai_tokens, api_calls FROM stats_pruned) AS every
 GROUP BY workflow_id, user_id
 """
+
+# A partition that is dropped vanishes from snapshots that are older, too: who compares under one snapshot takes this
+# before it, and the drop waits.
+HOLD_HISTORY = "LOCK TABLE executions IN ACCESS SHARE MODE"
 
 # What readers add up, in the shape of a recount.
 COUNTED = f"""
@@ -151,12 +165,12 @@ def user_stats(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict
 
 
 def counted(connection: psycopg.Connection[Any]) -> Counts:
-    """What the statistics say, to be compared with `recount` under one snapshot."""
+    """What the statistics say, to be compared with `recount` under one snapshot, which `HOLD_HISTORY` comes before."""
     return {(row[0], row[1]): tuple(row[2:]) for row in connection.execute(COUNTED)}
 
 
 def recount(connection: psycopg.Connection[Any]) -> Counts:
-    """What the executions themselves say. Reads the whole history: not for pages."""
+    """What the executions themselves say, with the totals of those that retention removed. Not for pages: reads them all."""
     return {(row[0], row[1]): tuple(int(value) for value in row[2:]) for row in connection.execute(RECOUNT)}
 
 

@@ -16,7 +16,7 @@ from shared.queries.stats import workflow_stats
 # Newest first; admins see every workflow, others their own and the shared ones.
 PAGE = r"""
 SELECT w.id, w.owner_id, u.name AS owner_name, w.name, w.description, w.shared, w.enabled, w.revision,
-  w.published_version, w.created_at, w.updated_at,
+  w.published_version, w.retention_days, w.created_at, w.updated_at,
   (SELECT json_agg(DISTINCT t ->> 'type') FROM json_array_elements(CASE json_typeof(w.definition -> 'triggers')
     WHEN 'array' THEN w.definition -> 'triggers' ELSE '[]' END) AS t
    WHERE json_typeof(t) = 'object') AS triggers
@@ -43,6 +43,7 @@ class WorkflowRow:
     enabled: bool
     revision: int
     published_version: int | None
+    retention_days: int | None
     created_at: datetime
     updated_at: datetime
     triggers: list[str | None] | None
@@ -88,6 +89,7 @@ def _shape(row: WorkflowRow | Workflow, owner_name: str) -> dict[str, Any]:
         "enabled": row.enabled,
         "shared": row.shared,
         "revision": row.revision,
+        "retentionDays": row.retention_days,
         "ownerId": ids.encode(ids.USER, row.owner_id),
         "ownerName": owner_name,
         "createdAt": ms(row.created_at),

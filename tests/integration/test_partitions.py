@@ -102,6 +102,13 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "input": "{}",
         "trigger_type": "api",
         "limit": 500,
+        "days": 30,
+        "after": UUID(int=0),
+        "week": week_of(execution_id),
+        "first_id": execution_id,
+        "end_id": execution_id,
+        "rows": "{}",
+        "bytes": 0,
         **horizon._asdict(),
     }
 

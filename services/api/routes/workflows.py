@@ -51,6 +51,7 @@ def create(body: schemas.CreateWorkflow) -> Response:
             description=body.description,
             definition=dumps(body.definition).decode(),
             shared=body.shared,
+            retention_days=body.retention_days,
         )
         _audit("workflow.create", workflow.id, name=body.name)
         shape = _shape(connection, workflow, draft=body.draft)
@@ -118,6 +119,9 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
         )
     if body.shared not in (None, workflow.shared):
         _refuse_strangers(workflow, "share it or stop sharing it")
+    days = body.retention_days if "retention_days" in body.model_fields_set else workflow.retention_days
+    if days != workflow.retention_days:
+        _refuse_strangers(workflow, "say how long its executions stay")
     changed = workflows.update(
         connection(),
         workflow_id,
@@ -126,6 +130,7 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
         definition=dumps(workflow.definition if body.definition is None else body.definition).decode(),
         shared=workflow.shared if body.shared is None else body.shared,
         enabled=workflow.enabled if body.enabled is None else body.enabled,
+        retention_days=days,
     )
     _audit("workflow.update", workflow_id, revision=changed.revision, fields=sorted(body.model_fields_set - {"draft"}))
     shape = _shape(connection(), changed, draft=body.draft)

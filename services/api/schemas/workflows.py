@@ -11,6 +11,9 @@ from shared.domain.errors import Problem
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
+RetentionDays = Annotated[
+    int, Field(ge=1, le=36_500, description="Days that executions stay after they ended; null: as the instance says.")
+]
 Definition = Annotated[dict[str, Any], Field(description="Triggers, containers with nodes, edges, settings.")]
 
 
@@ -35,6 +38,7 @@ class CreateWorkflow(_Saving):
     description: Description = ""
     definition: Definition
     shared: bool = False
+    retention_days: RetentionDays | None = None
 
 
 class UpdateWorkflow(_Saving):
@@ -45,6 +49,7 @@ class UpdateWorkflow(_Saving):
     definition: Definition | None = None
     shared: bool | None = None
     enabled: bool | None = None
+    retention_days: RetentionDays | None = None
 
 
 class ListWorkflows(Query):
@@ -87,6 +92,7 @@ class WorkflowSummary(Answer):
     enabled: bool
     shared: bool
     revision: int
+    retention_days: int | None
     owner_id: str
     owner_name: str
     created_at: Milliseconds
@@ -113,6 +119,7 @@ class Workflow(Answer):
     enabled: bool
     shared: bool
     revision: int
+    retention_days: int | None
     owner_id: str
     owner_name: str
     created_at: Milliseconds

@@ -50,7 +50,7 @@ CREATE UNIQUE INDEX retention_runs_unfinished ON retention_runs (week) WHERE kin
 CREATE TABLE stats_pruned (
   workflow_id uuid NOT NULL, user_id uuid NOT NULL,
   success bigint NOT NULL, failed bigint NOT NULL, canceled bigint NOT NULL, duration_ms bigint NOT NULL,
-  ai_tokens bigint NOT NULL, api_calls bigint NOT NULL, PRIMARY KEY (workflow_id, user_id));
+  steps bigint NOT NULL, ai_tokens bigint NOT NULL, api_calls bigint NOT NULL, PRIMARY KEY (workflow_id, user_id));
 
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 """

@@ -60,6 +60,7 @@ def test_real_answers_fit_the_models(admin: Caller, app: Flask) -> None:
         "dead_letters.index": "/dead-letters",
         "dead_letters.groups": "/dead-letters/groups",
         "dead_letters.messages": "/dead-letters/messages",
+        "retention.read": "/retention",
         "stats.overview": "/stats/overview",
         "stats.by_workflow": "/stats/workflows",
         "stats.by_user": "/stats/users",
