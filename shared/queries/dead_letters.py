@@ -52,6 +52,7 @@ NEXT = f"""
 SELECT d.id, d.execution_id {_MATCHING} AND (%(after)s::uuid IS NULL OR d.id > %(after)s::uuid)
 ORDER BY d.id LIMIT %(limit)s
 """
+NOW = "SELECT ceil(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 BEHIND = f"SELECT count(*) {_MATCHING} AND d.id > %(after)s::uuid"
 
 
@@ -132,6 +133,13 @@ def detail(connection: psycopg.Connection[Any], letter: LetterRow, viewer: Viewe
         if letter.node is not None:
             found["failedStep"] = steps.one(connection, execution, step_id(letter.node, letter.item or ""))
     return found
+
+
+def now_ms(connection: psycopg.Connection[Any]) -> int:
+    """The database's time, ms since the epoch, rounded up: what has failed by now failed before it."""
+    row = connection.execute(NOW).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    return int(row[0])
 
 
 def following(

@@ -64,31 +64,37 @@ def redrive_many(body: schemas.RedriveLetters) -> Response:
     At most `limit` in one call; go on with `cursor` while `remaining` is above 0. Those of workflows that cannot run are
     left open, and named.
     """
-    filters = Filters(
-        workflow_id=body.filter.workflow_id,
-        code=body.filter.code,
-        fingerprint=body.filter.fingerprint,
-        state="open",
-        since=body.filter.since,
-        until=body.filter.until,
-    )
 
     def run(connection: psycopg.Connection[Any]) -> Created:
-        found = dead_letters.following(connection, filters, viewer(), after=body.cursor, limit=body.limit)
+        # What is redriven now may fail before the next call: it must not be taken again and again.
+        until = dead_letters.now_ms(connection) if body.cursor is None else body.cursor.until
+        filters, after = _filters(body.filter, until), body.cursor.letter_id if body.cursor is not None else None
+        found = dead_letters.following(connection, filters, viewer(), after=after, limit=body.limit)
         done = redrive_all(connection, found, user_id=identity().user_id, republish_s=_republish_s())
         for letter_id, started in done.started.items():
             _audit_redrive(letter_id, started)
         left = dead_letters.behind(connection, filters, viewer(), found[-1][0]) if found else 0
-        shape = _redriven(done) | {
-            "remaining": left,
-            "nextCursor": ids.encode(ids.LETTER, found[-1][0]) if left else None,
-        }
-        everything = list(done.started.values())
+        following = str(schemas.Behind(found[-1][0], until)) if left else None
         return Created(
-            shape, "/api/v1/executions?trigger=retry", status=202, after_commit=lambda: _accepted(everything)
+            _redriven(done) | {"remaining": left, "nextCursor": following},
+            "/api/v1/executions?trigger=retry",
+            status=202,
+            after_commit=lambda: _accepted(list(done.started.values())),
         )
 
     return create_once(run)
+
+
+def _filters(wanted: schemas.RedriveFilter, until: int) -> Filters:
+    """The open letters of a filter whose runs had failed before `until` (ms since the epoch)."""
+    return Filters(
+        workflow_id=wanted.workflow_id,
+        code=wanted.code,
+        fingerprint=wanted.fingerprint,
+        state="open",
+        since=wanted.since,
+        until=until if wanted.until is None else min(until, wanted.until),
+    )
 
 
 def _redriven(done: Redriven) -> dict[str, Any]:

@@ -1,15 +1,38 @@
 """Dead letters: runs that failed for good, and messages that no worker could read."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from services.api.schemas.base import Answer, Body, LetterId, Limit, MessageId, Milliseconds, Query, WorkflowId
 from services.api.schemas.executions import Execution, Moment, Step
+from shared import ids
 
 State = Literal["open", "redriven", "dismissed"]
 Code = Annotated[str, Field(min_length=1, max_length=200)]
 Fingerprint = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+
+
+class Behind(NamedTuple):
+    """Where a redrive by filter goes on: behind this letter, with those that had failed (ms) when it began."""
+
+    letter_id: UUID
+    until: int
+
+    def __str__(self) -> str:
+        return f"{ids.encode(ids.LETTER, self.letter_id)}.{self.until}"
+
+
+def _behind(value: object) -> Behind:
+    head, _, tail = value.partition(".") if isinstance(value, str) else ("", "", "")
+    letter_id = ids.decode(ids.LETTER, head)
+    if letter_id is None or not (tail.isascii() and tail.isdigit() and len(tail) <= 15):
+        raise ValueError("Not a cursor: expected the nextCursor of the answer before")
+    return Behind(letter_id, int(tail))
+
+
+RedriveCursor = Annotated[Behind, BeforeValidator(_behind), WithJsonSchema({"type": "string"})]
 
 
 class ListLetters(Query):
@@ -40,7 +63,7 @@ class RedriveLetters(Body):
 
     filter: RedriveFilter
     limit: Annotated[int, Field(ge=1, le=100, description="How many one call takes at most.")] = 100
-    cursor: LetterId | None = None
+    cursor: RedriveCursor | None = None
 
 
 class ListMessages(Query):
@@ -114,7 +137,7 @@ class Refusal(Answer):
 
 
 class Redriven(Answer):
-    """What became of a redrive by filter. `remaining` letters are behind `nextCursor`."""
+    """What became of a redrive by filter. `remaining` letters are behind `nextCursor`; what fails meanwhile is not among them."""
 
     redriven: int
     refused: list[Refusal]

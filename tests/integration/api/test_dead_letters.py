@@ -133,15 +133,19 @@ def test_redrive_by_filter_goes_on_with_the_cursor(admin: Caller, fail: Fail) ->
     assert first.status_code == 202, first.json
     assert (first.json["redriven"], first.json["remaining"], len(first.json["executionIds"])) == (1, 2, 1)
     assert "disabled" in first.json["refused"][0]["reason"]
+    again = fail(admin, orders)
     rest = admin("POST", "/dead-letters/redrive", {"filter": filter, "cursor": first.json["nextCursor"]}).json
     assert (rest["redriven"], rest["refused"], rest["remaining"], rest["nextCursor"]) == (2, [], 0, None)
     assert {each["workflowName"] for each in letters(admin, "?state=open")} == {"Off", "Orders"}
-    assert kept in [each["executionId"] for each in letters(admin, "?state=open")]
+    still = [each["executionId"] for each in letters(admin, "?state=open")]
+    assert {kept, again} < {*still}, "what fails meanwhile is for the next time"
     (group,) = [
         each for each in admin("GET", "/dead-letters/groups?state=open").json["items"] if each["code"] == "NETWORK"
     ]
     by_cause = admin("POST", "/dead-letters/redrive", {"filter": {"fingerprint": group["fingerprint"]}}).json
     assert (by_cause["redriven"], by_cause["remaining"]) == (1, 0)
+    odd = admin("POST", "/dead-letters/redrive", {"filter": {}, "cursor": "letter-1"})
+    assert (odd.status_code, odd.json["errors"][0]["path"]) == (422, "cursor")
     assert admin("POST", "/dead-letters/redrive", {}).status_code == 422, "a filter must be named, if only an empty one"
 
 
