@@ -7,7 +7,13 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-BELONGINGS: Final = (("admissions", "execution_id"), ("dead_letters", "execution_id"))
+BELONGINGS: Final = (
+    ("admissions", "execution_id"),
+    ("bulk_items", "execution_id"),
+    ("dead_letters", "execution_id"),
+    ("execution_retries", "id"),
+    ("execution_retries", "retry_of"),
+)
 """Table, and the column that holds the execution's id; with an index on it."""
 
 DELETE_OF = "DELETE FROM {} WHERE {} = ANY(%s)"

@@ -13,6 +13,7 @@ ALTER TABLE executions ADD COLUMN steps_reused integer NOT NULL DEFAULT 0;
 
 -- The retries of each execution. A plain table: found at once, however long ago the first one was.
 CREATE TABLE execution_retries (retry_of uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (retry_of, id));
+CREATE INDEX execution_retries_id ON execution_retries (id);
 """
 
 BULK_JOBS = """
@@ -31,6 +32,7 @@ CREATE INDEX bulk_jobs_user ON bulk_jobs (user_id, id);
 -- What is left to do. An execution leaves in the transaction that acts on it, so it is acted on once.
 CREATE TABLE bulk_items (
   job_id uuid NOT NULL REFERENCES bulk_jobs, execution_id uuid NOT NULL, PRIMARY KEY (job_id, execution_id));
+CREATE INDEX bulk_items_execution ON bulk_items (execution_id);
 """
 
 
