@@ -14,7 +14,7 @@ from services.worker.running import Registry, Running
 from shared import ids
 from shared.domain import items
 from shared.domain.errors import InvalidValue, NodeError
-from shared.domain.outcome import Kind, Outcome
+from shared.domain.outcome import Ask, Kind, Outcome
 from shared.domain.values import from_json, to_json
 from shared.engine import reads
 from shared.engine.requests import Claimed, Value
@@ -107,7 +107,7 @@ class Runner:
 
     def _succeeded(self, claimed: Claimed, ctx: StepContext, given: str | None, result: Done | Wait) -> Outcome:
         if isinstance(result, Wait):
-            return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result))
+            return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result), ask=_checked(result.ask))
         output = to_json(result.output, max_bytes=self._max_output_bytes).decode()
         return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
@@ -218,7 +218,14 @@ def _input_text(params: Any) -> str | None:
         return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_INPUT_BYTES).decode()
 
 
-def _wait_s(wait: Wait) -> float:
+def _wait_s(wait: Wait) -> float | None:
     if wait.until is not None:
         return max(0.0, (wait.until - datetime.now(UTC)).total_seconds())
-    return (wait.for_ms or 0) / 1000
+    return None if wait.for_ms is None else wait.for_ms / 1000
+
+
+def _checked(ask: Ask | None) -> Ask | None:
+    """The question as it is; raises InvalidValue where Postgres could not take its text."""
+    if ask is not None:
+        to_json([ask.message, *ask.approvers], max_bytes=MAX_INPUT_BYTES)
+    return ask

@@ -21,12 +21,18 @@ class StepContext:
     """One attempt's context; counts what it used."""
 
     def __init__(
-        self, claimed: Claimed, logs: LogWriter, http: httpx2.AsyncClient, threads: ThreadPoolExecutor
+        self,
+        claimed: Claimed,
+        logs: LogWriter,
+        http: httpx2.AsyncClient,
+        threads: ThreadPoolExecutor,
+        answer: Any = None,
     ) -> None:
         self.node_id = claimed.node.id
         self.node_name = claimed.node.name
         self.attempt = claimed.attempt
         self.resumed = claimed.resumed
+        self.answer = answer
         self.http = http
         self.tokens = 0
         self.api_calls = 0

@@ -19,6 +19,7 @@ from dramatiq.worker import Worker
 from services.worker.attempt import Runner
 from services.worker.heartbeat import Heartbeat
 from services.worker.logs import LogWriter
+from services.worker.outside import Outside
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared import log, metrics
@@ -76,6 +77,7 @@ def run(settings: Settings) -> None:
     options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
     committer = Committer(settings.database_url, options, lambda batch: _announce(batch, hints))
     publisher = make_publisher(settings.broker_url)
+    outside = Outside(settings.database_url, node_types())
     loop = start_loop()
     runner = StepRunner(
         database_url=settings.database_url,
@@ -84,6 +86,7 @@ def run(settings: Settings) -> None:
         publisher=publisher,
         registry=registry,
         logs=logs,
+        outside=outside,
         http=_client(loop, settings),
         threads=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="blocking"),
     )
@@ -99,7 +102,7 @@ def run(settings: Settings) -> None:
     worker.start()
     _wait_for_stop()
     worker.stop(timeout=STOP_TIMEOUT_MS)
-    for part in (committer, publisher, heartbeat, logs, hints):
+    for part in (committer, publisher, heartbeat, logs, outside, hints):
         part.close()
 
 

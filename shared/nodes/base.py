@@ -10,16 +10,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.domain.errors import NodeError
+from shared.domain.outcome import Ask
 from shared.nodes import parameters
 
-__all__ = ["Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
+__all__ = ["Ask", "Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
 
 T = TypeVar("T")
 
@@ -42,13 +43,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The step sleeps in Postgres, holding no worker and no message, until a time or for a while (milliseconds).
+    """The step sleeps in Postgres, holding no worker and no message, until a time, for a while (milliseconds), or with
+    neither until somebody outside ends its wait.
 
-    It is then run again from the start with `ctx.resumed` true. Exactly one of the two is given.
+    It is then run again from the start with `ctx.resumed` true. `ask` is what somebody outside is to answer; only node
+    types that say so in `resumed_by` may ask.
     """
 
     until: datetime | None = None
     for_ms: int | None = None
+    ask: Ask | None = None
 
 
 class Context(Protocol):
@@ -59,7 +63,9 @@ class Context(Protocol):
     attempt: int
     """1 for the first attempt."""
     resumed: bool
-    """True when this run follows a `Wait`."""
+    """True when this run follows a `Wait` of the same attempt."""
+    answer: Any
+    """What ended the wait: None for a timer, else the JSON value that somebody outside brought (see `resumed_by`)."""
 
     @property
     def execution_id(self) -> str:
@@ -113,6 +119,8 @@ class NodeType:
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000
+    resumed_by: ClassVar[Literal["timer", "answer"]] = "timer"
+    """What may end its waits: a timer alone, or also an answer from outside, which `ctx.answer` then has."""
 
     def ports(self, params: dict[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The named ways out, given the raw parameters of a definition; () for the one plain way."""

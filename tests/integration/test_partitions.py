@@ -66,6 +66,7 @@ _ROWS = (
     "errors",
     "scopes",
     "ranges",
+    "asks",
 )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from services.worker.attempt import Runner
 from services.worker.logs import LogWriter
+from services.worker.outside import Outside
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared.broker import StepRef
@@ -97,6 +98,7 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
     registry, publisher, threads = Registry(), Recorder(), ThreadPoolExecutor(1)
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
+    outside = Outside(scene.database_url, node_types())
     http: Any = httpx2.AsyncClient()
     runner = StepRunner(
         database_url=scene.database_url,
@@ -105,12 +107,14 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
         publisher=publisher,
         registry=registry,
         logs=logs,
+        outside=outside,
         http=http,
         threads=threads,
     )
     yield Pipeline(runner, publisher)
     committer.close()
     logs.close()
+    outside.close()
     threads.shutdown()
     asyncio.run_coroutine_threadsafe(http.aclose(), loop).result()
     loop.call_soon_threadsafe(loop.stop)

@@ -1,0 +1,60 @@
+"""What a running step needs of the database beside its claim and its outcome: one connection, opened at the first use."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.types.json import set_json_loads
+
+from shared.db import waits
+from shared.db.pool import connect, server_is_away
+from shared.domain.values import from_json
+from shared.engine.requests import Claimed
+from shared.log import get_logger
+from shared.nodes.base import NodeType
+
+T = TypeVar("T")
+_RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+_log = get_logger(__name__)
+
+
+class Outside:
+    """Used in turn by all threads of the process."""
+
+    def __init__(self, database_url: str, node_types: Mapping[str, NodeType]) -> None:
+        self._database_url = database_url
+        self._node_types = node_types
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def answer(self, claimed: Claimed) -> Any:
+        """What ended the wait of a resumed step, from outside. Raises psycopg errors: its lease then gives it to another."""
+        if claimed.node.body is not None or self._node_types[claimed.node.type].resumed_by == "timer":
+            return None
+        return self._ask(lambda connection: waits.answer_of(connection, claimed.key))
+
+    def close(self) -> None:
+        """Close the connection; whoever uses it has ended."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _ask(self, question: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """The answer of the database; a server that is away is waited for, for some seconds."""
+        with self._lock:
+            for wait_s in _RETRY_S:
+                try:
+                    return question(self._connect())
+                except psycopg.OperationalError as error:
+                    if not server_is_away(error):
+                        raise
+                    _log.warning("Postgres does not answer; trying again", error=str(error).strip())
+                    time.sleep(wait_s)
+            return question(self._connect())
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._database_url, application_name="flowversal-outside", autocommit=True)
+            set_json_loads(from_json, self._connection)
+        return self._connection
