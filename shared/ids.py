@@ -8,6 +8,7 @@ _VALUES = {c: i for i, c in enumerate(_ALPHABET)} | {"i": 1, "l": 1, "o": 0}
 EXECUTION = "exec"
 WORKFLOW = "wf"
 USER = "user"
+APPROVAL = "appr"
 TOKEN = "tok"  # noqa: S105 - a prefix, not a secret
 
 

@@ -58,6 +58,7 @@ def _id(prefix: str) -> Any:
 WorkflowId = Annotated[UUID, BeforeValidator(_decoded(ids.WORKFLOW)), _id(ids.WORKFLOW)]
 ExecutionId = Annotated[UUID, BeforeValidator(_decoded(ids.EXECUTION)), _id(ids.EXECUTION)]
 UserId = Annotated[UUID, BeforeValidator(_decoded(ids.USER)), _id(ids.USER)]
+ApprovalId = Annotated[UUID, BeforeValidator(_decoded(ids.APPROVAL)), _id(ids.APPROVAL)]
 TokenId = Annotated[UUID, BeforeValidator(_decoded(ids.TOKEN)), _id(ids.TOKEN)]
 
 Milliseconds = Annotated[int, Field(description="Milliseconds; a moment is counted from the epoch.")]

@@ -125,6 +125,15 @@ class LoopItems(Answer):
     failed: int
 
 
+class WaitingFor(Answer):
+    """What a waiting step asks somebody outside."""
+
+    type: Literal["approval"]
+    message: str | None = None
+    approvers: list[str] | None = None
+    expires_at: Milliseconds | None = None
+
+
 class Step(Answer):
     """One step: one node, one loop item. `queueWait`, `duration` and the times are those of the last attempt.
 
@@ -148,6 +157,7 @@ class Step(Answer):
     due_at: Milliseconds | None = None
     items: LoopItems | None = None
     is_loop_item: bool = False
+    waiting_for: WaitingFor | None = None
     attempts: list[Attempt]
     input: Any = None
     output: Any = None

@@ -78,6 +78,10 @@ class Pipeline:
         self.runner(ref.execution_id.hex, ref.node, ref.item)
         return list(self.publisher.published)
 
+    def follow(self, ref: StepRef) -> list[str]:
+        """Process the message of a step; the nodes whose steps it published."""
+        return [following.node for following in self.process(ref)]
+
     def drain(self, started: Started, order: Random | None = None) -> int:
         """Process messages until there is none left, in the order they came or in any order; how many there were."""
         waiting, count = deque(started.ready), 0

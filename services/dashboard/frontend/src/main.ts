@@ -9,6 +9,7 @@ import { startCopying } from "./copy";
 import { startDialogs } from "./dialogs";
 import { startRuns } from "./run";
 import { startCancel } from "./cancel";
+import { startDeciding } from "./decide";
 import { startEditor } from "./editor";
 import { followLog } from "./log";
 
@@ -21,6 +22,7 @@ followClicks();
 followFilters();
 startRuns();
 startCancel();
+startDeciding();
 startEditor();
 followLog();
 startLive();
