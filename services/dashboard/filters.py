@@ -34,6 +34,7 @@ NODE_ICONS = {
     "branch": "branch",
     "delay": "clock",
     "approval": "users",
+    "wait.callback": "globe",
     "simulate": "flask",
     "fail": "alert",
 }

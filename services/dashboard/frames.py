@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import render_template
+from flask import current_app, render_template
 from werkzeug.datastructures import MultiDict
 
 from services.dashboard.context import running_count, viewer
@@ -14,6 +14,7 @@ from shared import ids
 from shared.auth.access import Action, may
 from shared.domain.errors import NotFound
 from shared.queries import approvals, execution_list, executions, last_runs, log_tail, stats, steps, workflows
+from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id
@@ -164,4 +165,7 @@ def _opened(row: ExecutionRow, found: list[dict[str, Any]], wanted: str) -> dict
         begun = [step for step in found if step["startedAt"] is not None]
         newest = max(begun, key=lambda step: step["startedAt"], default=found[0] if found else None)
         wanted = first[0] if first else newest["id"] if newest is not None else ""
-    return steps.one(connection(), row, wanted) if wanted in known else None
+    opened = steps.one(connection(), row, wanted) if wanted in known else None
+    if opened is not None:
+        show_urls(connection(), row, [opened], viewer(), current_app.config["BASE_URL"])
+    return opened

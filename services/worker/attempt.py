@@ -12,6 +12,7 @@ from services.worker import scope
 from services.worker.context import StepContext
 from services.worker.running import Registry, Running
 from shared import ids
+from shared.callbacks import mask_tokens
 from shared.domain import items
 from shared.domain.errors import InvalidValue, NodeError
 from shared.domain.outcome import Ask, Kind, Outcome
@@ -47,7 +48,7 @@ class Runner:
         """The outcome of one attempt; never raises. Its texts are JSON that Postgres takes."""
         given: str | None = None
         try:
-            params = evaluate(claimed)
+            params = evaluate(claimed, ctx.callback_urls)
             if claimed.node.body is not None:
                 return self._scope(claimed, ctx, params)
             given = _input_text(params)
@@ -123,8 +124,8 @@ def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait]) -> Done | Wait:
     raise NodeError("NODE_BUG", "The node type says it is pure, but it awaits something.")
 
 
-def evaluate(claimed: Claimed) -> Any:
-    """The parameters with every expression replaced; reads only what the claim brought."""
+def evaluate(claimed: Claimed, callback_urls: Mapping[str, str] | None = None) -> Any:
+    """The parameters with every expression replaced; reads only what the claim brought, and the addresses of callbacks."""
     template = claimed.node.params
     if not template.has_expressions:
         return template.source
@@ -141,6 +142,8 @@ def evaluate(claimed: Claimed) -> Any:
     ):
         if name in template.names:
             found[name] = {"id": ids.encode(prefix, id)}
+    if callback_urls:
+        found["execution"]["callbackUrls"] = callback_urls
     return template.evaluate(found)
 
 
@@ -206,14 +209,14 @@ def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: An
 
 def _error_json(code: str, message: str, *, retryable: bool) -> str:
     """An error as JSON that Postgres takes, whatever characters its message has."""
-    clean = message[:4_000].encode("utf-8", "replace").decode().replace("\x00", "?")
+    clean = mask_tokens(message)[:4_000].encode("utf-8", "replace").decode().replace("\x00", "?")
     return to_json({"code": code, "message": clean, "retryable": retryable}, max_bytes=MAX_ERROR_BYTES).decode()
 
 
 def _input_text(params: Any) -> str | None:
     """What the step was given, for people to see; too large or unstorable inputs are described instead."""
     try:
-        return to_json(params, max_bytes=MAX_INPUT_BYTES).decode()
+        return mask_tokens(to_json(params, max_bytes=MAX_INPUT_BYTES).decode())
     except InvalidValue as error:
         return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_INPUT_BYTES).decode()
 

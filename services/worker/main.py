@@ -77,7 +77,7 @@ def run(settings: Settings) -> None:
     options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
     committer = Committer(settings.database_url, options, lambda batch: _announce(batch, hints))
     publisher = make_publisher(settings.broker_url)
-    outside = Outside(settings.database_url, node_types())
+    outside = Outside(settings.database_url, node_types(), settings.base_url)
     loop = start_loop()
     runner = StepRunner(
         database_url=settings.database_url,

@@ -8,12 +8,16 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.types.json import set_json_loads
 
+from shared.callbacks import url_of
 from shared.db import waits
+from shared.db.keys import callback_key
 from shared.db.pool import connect, server_is_away
+from shared.domain import items
 from shared.domain.values import from_json
 from shared.engine.requests import Claimed
 from shared.log import get_logger
 from shared.nodes.base import NodeType
+from shared.nodes.wait_callback import TYPE as CALLBACK
 
 T = TypeVar("T")
 _RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
@@ -23,8 +27,10 @@ _log = get_logger(__name__)
 class Outside:
     """Used in turn by all threads of the process."""
 
-    def __init__(self, database_url: str, node_types: Mapping[str, NodeType]) -> None:
+    def __init__(self, database_url: str, node_types: Mapping[str, NodeType], public_url: str = "") -> None:
         self._database_url = database_url
+        self._public_url = public_url
+        self._callback_key: bytes | None = None
         self._node_types = node_types
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
@@ -34,6 +40,23 @@ class Outside:
         if claimed.node.body is not None or self._node_types[claimed.node.type].resumed_by == "timer":
             return None
         return self._ask(lambda connection: waits.answer_of(connection, claimed.key))
+
+    def callback_urls(self, claimed: Claimed) -> dict[str, str]:
+        """The addresses of callbacks, by node, for parameters that read `execution`; else none.
+
+        From inside a loop also those of the same item; from outside a loop none of its steps can be meant.
+        """
+        if "execution" not in claimed.node.params.names:
+            return {}
+        around = set(claimed.node.scopes)
+        nodes = [it for it in claimed.plan.nodes.values() if it.type == CALLBACK and around.issuperset(it.scopes)]
+        if nodes and self._callback_key is None:
+            self._callback_key = self._ask(callback_key)
+        key = self._callback_key or b""
+        return {
+            node.id: url_of(self._public_url, key, (claimed.key[0], node.id, items.cut(claimed.key[2], node.depth)))
+            for node in nodes
+        }
 
     def close(self) -> None:
         """Close the connection; whoever uses it has ended."""

@@ -95,7 +95,8 @@ class StepRunner:
 
     def _run(self, claimed: Claimed, running: Running) -> Outcome:
         answer = self._outside.answer(claimed) if claimed.resumed else None
-        ctx = StepContext(claimed, self._logs, self._http, self._threads, answer)
+        urls = self._outside.callback_urls(claimed)
+        ctx = StepContext(claimed, self._logs, self._http, self._threads, answer=answer, callback_urls=urls)
         metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)
         started = time.perf_counter()
         outcome = self._runner.run(claimed, running, ctx)

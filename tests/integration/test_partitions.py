@@ -29,7 +29,7 @@ MOST = 3
 _TABLES = re.compile(rf"\b({'|'.join(PARTITIONED)})\b")
 _PARTITION = re.compile(r"_p\d{8}$")
 # Statements that look at one execution take its id, and these more than that.
-_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""]}
+_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""], "LOCK_STEP": ["a", ""]}
 
 
 def _statements() -> Iterator[tuple[str, str]]:
@@ -98,6 +98,9 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "ends_as": "failed",
         "error": "{}",
         "message": "m",
+        "node": "a",
+        "item": "",
+        "answer": "{}",
         "input": "{}",
         "trigger_type": "api",
         "limit": 500,

@@ -1,4 +1,4 @@
-"""Deciding approvals, and listing what waits for a decision."""
+"""Deciding approvals, listing what waits for a decision, calling a step back."""
 
 from typing import Annotated, Any, Literal
 
@@ -33,6 +33,12 @@ class Decision(Answer):
     comment: str | None
     data: Any = None
     decided_at: Milliseconds
+
+
+class CallbackAccepted(Answer):
+    """The call is stored; its step goes on."""
+
+    status: Literal["accepted"]
 
 
 class ListApprovals(Query):

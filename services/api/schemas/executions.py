@@ -128,7 +128,10 @@ class LoopItems(Answer):
 class WaitingFor(Answer):
     """What a waiting step asks somebody outside."""
 
-    type: Literal["approval"]
+    type: Literal["approval", "callback"]
+    url: str | None = Field(
+        default=None, description="Of a callback; shown to admins, the owner and who started the run."
+    )
     message: str | None = None
     approvers: list[str] | None = None
     expires_at: Milliseconds | None = None

@@ -20,7 +20,14 @@ CREATE TABLE waits (
 CREATE INDEX waits_open ON waits (id) WHERE closed_at IS NULL AND kind = 'approval';
 """
 
+KEYS = """
+-- What this installation signs with: 244 bits of the server's strong randomness.
+CREATE TABLE signing_keys (purpose text PRIMARY KEY, key bytea NOT NULL);
+INSERT INTO signing_keys VALUES ('callback', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+"""
+
 
 def upgrade() -> None:
     """Forward only."""
     op.execute(WAITS)
+    op.execute(KEYS)

@@ -24,6 +24,9 @@ from shared.engine.start import Started
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
 from tests.integration.clockwork.scene import Scene
+from tests.integration.engine.conftest import other
+
+__all__ = ["other"]
 
 
 @pytest.fixture
