@@ -35,6 +35,7 @@ NODE_ICONS = {
     "delay": "clock",
     "approval": "users",
     "wait.callback": "globe",
+    "workflow.run": "workflow",
     "simulate": "flask",
     "fail": "alert",
 }

@@ -13,11 +13,12 @@ from services.dashboard.waterfall import waterfall
 from shared import ids
 from shared.auth.access import Action, may
 from shared.domain.errors import NotFound
+from shared.engine.plans import plan_of
 from shared.queries import approvals, execution_list, executions, last_runs, log_tail, stats, steps, workflows
 from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
 from shared.queries.executions import ExecutionRow
-from shared.queries.shapes import parse_step_id
+from shared.queries.shapes import parse_step_id, step_id
 from shared.web.database import connection
 from shared.web.guard import identity
 
@@ -122,6 +123,7 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
         "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),
         "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),
         "opened": opened,
+        "parent": _parent(row),
         "may_decide": _may_decide(execution_id, opened),
         "asking": [step for step in found if _asks(step)],
         "tab": args.get("tab", "") if args.get("tab") in TABS else "",
@@ -140,6 +142,16 @@ def execution_frame(execution_id: UUID, args: MultiDict[str, str]) -> Rendered:
     context = execution_context(execution_id, args)
     ended = context["execution"]["completedAt"]
     return render_template("live/execution.html", **context), True, ended is not None and now_ms() - ended > SETTLE_MS
+
+
+def _parent(row: ExecutionRow) -> Context | None:
+    """The run that led to this one, as far as this person may see it: its record, and the step that started this one."""
+    found = None if row.parent_id is None else executions.row(connection(), row.parent_id, viewer())
+    if found is None:
+        return None
+    node = plan_of(connection(), found.version_id).nodes.get(row.parent_node or "")
+    step = None if node is None else {"id": step_id(node.id, row.parent_item or ""), "name": node.name}
+    return {"run": executions.record(connection(), found), "step": step}
 
 
 def _asks(step: dict[str, Any]) -> bool:

@@ -26,10 +26,11 @@ from shared import log, metrics
 from shared.broker import ACTOR, is_rabbitmq, make_broker, queue_names
 from shared.engine.batch import Batch, Options
 from shared.engine.committer import Committer
+from shared.engine.start import Started
 from shared.live import HintWriter
 from shared.net.client import make_client
 from shared.nodes.catalogue import node_types
-from shared.publisher import make_publisher
+from shared.publisher import Publisher, make_publisher
 from shared.settings import Settings, get_settings
 
 STOP_TIMEOUT_MS = 10_000
@@ -77,12 +78,12 @@ def run(settings: Settings) -> None:
     options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
     committer = Committer(settings.database_url, options, lambda batch: _announce(batch, hints))
     publisher = make_publisher(settings.broker_url)
-    outside = Outside(settings.database_url, node_types(), settings.base_url)
+    outside = Outside(settings, node_types(), lambda started: _announce_child(started, publisher, hints))
     loop = start_loop()
     runner = StepRunner(
         database_url=settings.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), settings.max_output_bytes),
+        runner=Runner(loop, registry, node_types(), settings.max_output_bytes, outside.start_child),
         publisher=publisher,
         registry=registry,
         logs=logs,
@@ -117,6 +118,12 @@ def _announce(batch: Batch, hints: HintWriter) -> None:
     hints.touch(*batch.touched)
     for state in batch.ended.values():
         metrics.EXECUTIONS_FINISHED.labels(state).inc()
+
+
+def _announce_child(started: Started, publisher: Publisher, hints: HintWriter) -> None:
+    metrics.EXECUTIONS_STARTED.labels("workflow").inc()
+    publisher.publish(started.ready)
+    hints.touch(started.id)
 
 
 def _wait_for_stop() -> None:

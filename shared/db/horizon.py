@@ -9,14 +9,16 @@ from uuid import UUID
 
 import psycopg
 
-# The oldest execution that is not over, or that a failure workflow is still to follow; but at least an hour back: a slow
+# The oldest execution that is not over, that a failure workflow is still to follow, or whose parent is still to hear of
+# its end; but at least an hour back: a slow
 # transaction may commit an older id later.
 LIVE_BOUNDS = """
 SELECT least(uuid7_floor(now() - interval '1 hour'),
     (SELECT id FROM executions WHERE state = 'queued' ORDER BY id LIMIT 1),
     (SELECT id FROM executions WHERE state = 'running' ORDER BY id LIMIT 1),
     (SELECT id FROM executions WHERE state = 'waiting' ORDER BY id LIMIT 1),
-    (SELECT id FROM executions WHERE state = 'failed' AND on_failure IS NOT NULL ORDER BY id LIMIT 1)),
+    (SELECT id FROM executions WHERE state = 'failed' AND on_failure IS NOT NULL ORDER BY id LIMIT 1),
+    (SELECT id FROM executions WHERE awaited AND completed_at IS NOT NULL ORDER BY id LIMIT 1)),
   uuid7_floor(now() + interval '1 day')
 """
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 Key = tuple[UUID, str, str]
@@ -23,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a waiting step asks somebody outside; `kind` is `approval` or `callback`.
+    """What a waiting step asks somebody outside; `kind` is `approval` or `callback`, or `child`: its end is the answer.
 
     `approvers`: who may answer, e-mails and user ids in lower case; empty: whoever may run the workflow.
     """
@@ -31,6 +32,9 @@ class Ask:
     kind: str
     message: str = ""
     approvers: tuple[str, ...] = ()
+
+
+CHILD: Final = Ask("child")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from shared.db.hot import Row, Week, json_rows, key_rows, uuid_array
-from shared.domain.outcome import Key, Kind, Outcome
+from shared.domain.outcome import CHILD, Key, Kind, Outcome
 from shared.domain.planner import Turn
 from shared.domain.states import StepState
 from shared.nodes.catalogue import node_types
@@ -37,19 +37,44 @@ UPDATE waits w SET closed_at = clock_timestamp() FROM json_to_recordset(%(keys)s
   AS k(execution_id uuid, node text, item text)
 WHERE w.execution_id = k.execution_id AND w.node = k.node AND w.item = k.item AND w.closed_at IS NULL
 """
-"""Nobody can answer these steps any more: their timers ended their waits, or they were canceled."""
+"""The timers of these steps have ended their waits: nobody can answer any more."""
 
-FORSAKE = (
-    "UPDATE waits SET closed_at = clock_timestamp() WHERE execution_id = ANY(%(ids)s::uuid[]) AND closed_at IS NULL"
-)
-"""These executions are being stopped: nobody need answer their steps any more."""
+WAKE_CALLERS = """
+UPDATE {steps} s SET due_at = clock_timestamp()
+FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text)
+WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item AND s.state = 'waiting'
+  AND (SELECT r.over FROM subruns r WHERE r.execution_id = k.execution_id AND r.node = k.node AND r.item = k.item
+       ORDER BY r.child_id DESC LIMIT 1)
+"""
+"""Steps that wait by now for a child that was over before: due at once."""
+
+FORSAKE_STEPS = """
+WITH k AS (SELECT * FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text)),
+closed AS (
+  UPDATE waits w SET closed_at = clock_timestamp() FROM k
+  WHERE w.execution_id = k.execution_id AND w.node = k.node AND w.item = k.item AND w.closed_at IS NULL)
+UPDATE subruns r SET orphaned = true FROM k
+WHERE r.execution_id = k.execution_id AND r.node = k.node AND r.item = k.item AND r.waits AND NOT r.over AND NOT r.orphaned
+"""
+"""These steps were canceled while their executions go on: nobody need answer them, and their children are to be canceled."""
+
+FORSAKE = """
+WITH closed AS (
+  UPDATE waits SET closed_at = clock_timestamp() WHERE execution_id = ANY(%(ids)s::uuid[]) AND closed_at IS NULL)
+UPDATE subruns SET orphaned = true
+WHERE execution_id = ANY(%(ids)s::uuid[]) AND waits AND NOT over AND NOT orphaned
+"""
+"""These executions are being stopped: nobody need answer their steps any more, and their children are to be canceled.
+
+Said again with each outcome of such an execution: a step that ran at the stop may have started a child since.
+"""
 
 
 def send_asks(week: Week, turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> None:
     """Add what these accepted outcomes change of questions to the round trip; most batches change nothing."""
-    asked = [_row(outcome, turns) for outcome in outcomes if outcome.ask is not None]
-    if asked:
-        week.run(INSERT_ASKS, {"asks": json_rows(asked)})
+    asking = [outcome for outcome in outcomes if outcome.ask is not None]
+    if asking:
+        _send_asking(week, turns, asking)
     expired = [outcome.key for outcome in outcomes if outcome.kind is Kind.DUE and _asks(outcome, turns)]
     if expired:
         week.wire.send(CLOSE_ASKS, {"keys": json_rows(key_rows(expired))})
@@ -59,10 +84,19 @@ def send_asks(week: Week, turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome
         week.wire.send(FORSAKE, {"ids": uuid_array(stopping)})
 
 
+def _send_asking(week: Week, turns: Mapping[UUID, Turn], asking: Sequence[Outcome]) -> None:
+    callers = [outcome.key for outcome in asking if outcome.ask == CHILD]
+    if callers:
+        week.run(WAKE_CALLERS, {"keys": json_rows(key_rows(callers))})
+    asked = [_row(outcome, turns) for outcome in asking if outcome.ask != CHILD]
+    if asked:
+        week.run(INSERT_ASKS, {"asks": json_rows(asked)})
+
+
 def forsake_steps(week: Week, keys: Sequence[Key]) -> None:
     """Add the same for steps that were canceled while their executions go on."""
     if keys:
-        week.wire.send(CLOSE_ASKS, {"keys": json_rows(key_rows(keys))})
+        week.wire.send(FORSAKE_STEPS, {"keys": json_rows(key_rows(keys))})
 
 
 def forsake(connection: psycopg.Connection[Any], execution_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """What a node type is: one file in this folder, one subclass of `NodeType`, found by scanning.
 
 A node never sees the database, the broker or another node: it gets a `Context` and its parameters (already
-evaluated and validated) and returns a `Done` or a `Wait`, or raises `NodeError`.
+evaluated and validated) and returns a `Done`, a `Wait` or a `Call`, or raises `NodeError`.
 """
 
 import builtins
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from uuid import UUID
 
 import httpx2
 from pydantic import BaseModel, ConfigDict
@@ -20,7 +21,7 @@ from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
 from shared.nodes import parameters
 
-__all__ = ["Ask", "Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
+__all__ = ["Ask", "Call", "Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
 
 T = TypeVar("T")
 
@@ -53,6 +54,20 @@ class Wait:
     until: datetime | None = None
     for_ms: int | None = None
     ask: Ask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The step runs another workflow, in the name of who runs this one; `version` None is the published one.
+
+    With `wait` the step then waits for its end, and is run again with what became of it in `ctx.answer` (`resumed_by`
+    "child"); without, it ends at once with `{"executionId"}`.
+    """
+
+    workflow_id: UUID
+    input: Any
+    wait: bool = True
+    version: int | None = None
 
 
 class Context(Protocol):
@@ -119,8 +134,9 @@ class NodeType:
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000
-    resumed_by: ClassVar[Literal["timer", "answer"]] = "timer"
-    """What may end its waits: a timer alone, or also an answer from outside, which `ctx.answer` then has."""
+    resumed_by: ClassVar[Literal["timer", "answer", "child"]] = "timer"
+    """What may end its waits: a timer alone, or also an answer from outside, or the end of the workflow that it called;
+    `ctx.answer` then has it."""
 
     def ports(self, params: dict[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The named ways out, given the raw parameters of a definition; () for the one plain way."""
@@ -138,6 +154,6 @@ class NodeType:
         """`params` from evaluated values. Raises NodeError INVALID_PARAMS, naming each field; values are not echoed."""
         return parameters.parsed(self.params, values)
 
-    async def run(self, ctx: Context, params: Any) -> Done | Wait:
+    async def run(self, ctx: Context, params: Any) -> Done | Wait | Call:
         """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
         raise NotImplementedError

@@ -11,10 +11,11 @@ from psycopg.rows import class_row
 from shared.domain.plan import Plan, PlanNode
 from shared.domain.turn import StepKey
 from shared.engine.plans import plan_of
+from shared.nodes.workflow_run import TYPE as CALL
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id, positions
 from shared.queries.step_shape import Attempt, StepRow, Values, step_shape
-from shared.queries.waiting import Beside, waiting_for
+from shared.queries.waiting import Beside, children_of, waiting_for
 
 PAGE_BYTES = 8_000_000
 _NODES_AT_ONCE = 50
@@ -213,8 +214,10 @@ def _former(connection: psycopg.Connection[Any], execution_id: UUID, placed: Seq
 
 def _beside(connection: psycopg.Connection[Any], execution_id: UUID, placed: Sequence[Placed]) -> Beside:
     """What only some steps have: read where one of them may."""
-    waits = any(row.state == "waiting" for _, row in placed)
-    return waiting_for(connection, execution_id) if waits else {}
+    waits = [(row.node, row.item) for _, row in placed if row.state == "waiting"]
+    calls = [(row.node, row.item) for node, row in placed if node.type == CALL]
+    found = waiting_for(connection, execution_id, waits) if waits else {}
+    return found | (children_of(connection, execution_id, calls) if calls else {})
 
 
 def _shapes(

@@ -29,7 +29,7 @@ MOST = 3
 _TABLES = re.compile(rf"\b({'|'.join(PARTITIONED)})\b")
 _PARTITION = re.compile(r"_p\d{8}$")
 # Statements that look at one execution take its id, and these more than that.
-_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""], "LOCK_STEP": ["a", ""]}
+_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""], "LOCK_STEP": ["a", ""], "LOCK_RUNNING": ["a", "", 1]}
 
 
 def _statements() -> Iterator[tuple[str, str]]:
@@ -74,6 +74,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     """A value for every named parameter of the engine: a batch of one step."""
     return {
         **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "priority"], 1),
+        **dict.fromkeys(["depth", "ai_tokens", "api_calls"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
             ["id", "workflow_id", "version_id", "user_id", "trigger_id", "parent_id", "on_failure"], execution_id
@@ -103,6 +104,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "answer": "{}",
         "input": "{}",
         "trigger_type": "api",
+        "awaited": True,
         "limit": 500,
         **horizon._asdict(),
     }

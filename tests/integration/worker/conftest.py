@@ -73,6 +73,8 @@ class Pipeline:
 
     runner: StepRunner
     publisher: Recorder
+    children: list[Started] = field(default_factory=list)
+    """What its steps started."""
 
     def process(self, ref: StepRef, *, redelivered: bool = False) -> list[StepRef]:
         """Process the message of a step; the steps that it published."""
@@ -105,12 +107,13 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
     registry, publisher, threads = Registry(), Recorder(), ThreadPoolExecutor(1)
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
-    outside = Outside(scene.database_url, node_types())
+    children: list[Started] = []
+    outside = Outside(Settings(DATABASE_URL=scene.database_url), node_types(), children.append)
     http: Any = httpx2.AsyncClient()
     runner = StepRunner(
         database_url=scene.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), 1_000_000),
+        runner=Runner(loop, registry, node_types(), 1_000_000, outside.start_child),
         publisher=publisher,
         registry=registry,
         logs=logs,
@@ -118,7 +121,7 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
         http=http,
         threads=threads,
     )
-    yield Pipeline(runner, publisher)
+    yield Pipeline(runner, publisher, children)
     committer.close()
     logs.close()
     outside.close()
