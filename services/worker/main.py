@@ -16,21 +16,22 @@ import httpx2
 from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
 
+from services.worker.announcer import Announcer
 from services.worker.attempt import Runner
 from services.worker.heartbeat import Heartbeat
 from services.worker.logs import LogWriter
 from services.worker.outside import Outside
+from services.worker.reporter import Reporter
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared import log, metrics
 from shared.broker import ACTOR, is_rabbitmq, make_broker, queue_names
-from shared.engine.batch import Batch, Options
+from shared.engine.batch import Options
 from shared.engine.committer import Committer
-from shared.engine.start import Started
 from shared.live import HintWriter
 from shared.net.client import make_client
 from shared.nodes.catalogue import node_types
-from shared.publisher import Publisher, make_publisher
+from shared.publisher import make_publisher
 from shared.settings import Settings, get_settings
 
 STOP_TIMEOUT_MS = 10_000
@@ -76,9 +77,11 @@ def run(settings: Settings) -> None:
     registry = Registry()
     logs = LogWriter(settings.database_url, lambda ids: hints.touch(*ids))
     options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
-    committer = Committer(settings.database_url, options, lambda batch: _announce(batch, hints))
     publisher = make_publisher(settings.broker_url)
-    outside = Outside(settings, node_types(), lambda started: _announce_child(started, publisher, hints))
+    announcer = Announcer(publisher, hints)
+    outside = Outside(settings, node_types(), announcer.started)
+    reporter = announcer.reporter = Reporter(lambda child: announcer.reported(outside.report(child)))
+    committer = Committer(settings.database_url, options, announcer.batch)
     loop = start_loop()
     runner = StepRunner(
         database_url=settings.database_url,
@@ -103,7 +106,7 @@ def run(settings: Settings) -> None:
     worker.start()
     _wait_for_stop()
     worker.stop(timeout=STOP_TIMEOUT_MS)
-    for part in (committer, publisher, heartbeat, logs, outside, hints):
+    for part in (committer, reporter, publisher, heartbeat, logs, outside, hints):
         part.close()
 
 
@@ -112,18 +115,6 @@ def _client(loop: asyncio.AbstractEventLoop, settings: Settings) -> httpx2.Async
         return make_client(settings)
 
     return asyncio.run_coroutine_threadsafe(make(), loop).result()
-
-
-def _announce(batch: Batch, hints: HintWriter) -> None:
-    hints.touch(*batch.touched)
-    for state in batch.ended.values():
-        metrics.EXECUTIONS_FINISHED.labels(state).inc()
-
-
-def _announce_child(started: Started, publisher: Publisher, hints: HintWriter) -> None:
-    metrics.EXECUTIONS_STARTED.labels("workflow").inc()
-    publisher.publish(started.ready)
-    hints.touch(started.id)
 
 
 def _wait_for_stop() -> None:

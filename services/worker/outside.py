@@ -16,6 +16,8 @@ from shared.db.pool import connect
 from shared.domain import items
 from shared.domain.errors import Unavailable
 from shared.domain.values import from_json
+from shared.engine.complete import Applied
+from shared.engine.report import report_child
 from shared.engine.requests import Claimed
 from shared.engine.start import Started
 from shared.engine.subrun import child_result, start_child
@@ -30,13 +32,13 @@ _log = get_logger(__name__)
 
 
 class Outside:
-    """Used in turn by all threads of the process. `on_start` hears of each execution that a step starts."""
+    """Used in turn by all threads of the process. `on_start` hears of each execution that a step starts, and of its call."""
 
     def __init__(
         self,
         settings: Settings,
         node_types: Mapping[str, NodeType],
-        on_start: Callable[[Started], None],
+        on_start: Callable[[Started, Call], None],
     ) -> None:
         self._settings = settings
         self._on_start = on_start
@@ -67,8 +69,13 @@ class Outside:
             )
         )
         if child.started is not None:
-            self._on_start(child.started)
+            self._on_start(child.started, call)
         return child.id
+
+    def report(self, child_id: UUID) -> Applied:
+        """Tell the parent of a child that is over; publish what that made ready. Raises Unavailable."""
+        republish_s = self._settings.republish_after_s
+        return self._ask(lambda connection: report_child(connection, child_id, republish_s=republish_s))
 
     def callback_urls(self, claimed: Claimed) -> dict[str, str]:
         """The addresses of callbacks, by node, for parameters that read `execution`; else none.

@@ -108,7 +108,9 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
     children: list[Started] = []
-    outside = Outside(Settings(DATABASE_URL=scene.database_url), node_types(), children.append)
+    outside = Outside(
+        Settings(DATABASE_URL=scene.database_url), node_types(), lambda started, _: children.append(started)
+    )
     http: Any = httpx2.AsyncClient()
     runner = StepRunner(
         database_url=scene.database_url,
