@@ -11,6 +11,7 @@ WORKFLOW = "wf"
 USER = "user"
 LETTER = "letter"
 MESSAGE = "msg"
+APPROVAL = "appr"
 TOKEN = "tok"  # noqa: S105 - a prefix, not a secret
 
 

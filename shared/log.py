@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from shared.callbacks import mask_tokens
 from shared.settings import Settings
 
 MASK = "***"
@@ -63,8 +64,8 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def mask(text: str) -> str:
-    """`text` with the password of every URL in it replaced by `***`."""
-    return _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+    """`text` with the password of every URL, and the token of every callback's, replaced by `***`."""
+    return mask_tokens(_URL_PASSWORD.sub(rf"\1:{MASK}@", text))
 
 
 def _rendering(log_format: str) -> list[Processor]:

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     worker_pool: str = Field("default", validation_alias="FLOWVERSAL_WORKER_POOL")
     metrics_port: int = Field(0, validation_alias="FLOWVERSAL_METRICS_PORT", ge=0, le=65535)
     metrics_host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_METRICS_HOST")
+    public_url: str = Field("", validation_alias="FLOWVERSAL_PUBLIC_URL", pattern=r"^(https?://[^\s?#]+)?$")
+    """Where people and other systems reach this installation; see `base_url`."""
     log_level: str = Field("INFO", validation_alias="FLOWVERSAL_LOG_LEVEL")
     log_format: str = Field("json", validation_alias="FLOWVERSAL_LOG_FORMAT", pattern="^(json|text)$")
     cookie_secure: bool = Field(False, validation_alias="FLOWVERSAL_COOKIE_SECURE")
@@ -45,6 +47,12 @@ class Settings(BaseSettings):
 
     retention_days: int | None = Field(None, validation_alias="FLOWVERSAL_RETENTION_DAYS", ge=1, le=36_500)
     """How long executions stay after they ended; None: for ever. A workflow may have its own."""
+
+    @property
+    def base_url(self) -> str:
+        """The start of every address that leads here, without a slash at its end: the public one, else the local one."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
     @field_validator("broker_url", "redis_url")
     @classmethod

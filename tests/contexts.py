@@ -22,7 +22,9 @@ def _client() -> httpx2.AsyncClient:
 class RecordingContext:
     """Everything a node may ask for. `lines`, `tokens` and `api_calls` are what it did."""
 
-    def __init__(self, http: httpx2.AsyncClient | None = None, *, attempt: int = 1, resumed: bool = False) -> None:
+    def __init__(
+        self, http: httpx2.AsyncClient | None = None, *, attempt: int = 1, resumed: bool = False, answer: Any = None
+    ) -> None:
         self.execution_id = "exec-00000000000000000000000001"
         self.workflow_id = "wf-00000000000000000000000001"
         self.node_id = "node"
@@ -30,6 +32,7 @@ class RecordingContext:
         self.attempt = attempt
         self.idempotency_key = "exec-00000000000000000000000001:node:"
         self.resumed = resumed
+        self.answer = answer
         self.random = Random(7)
         self.http = http or _client()
         self.lines: list[tuple[str, str, dict[str, Any]]] = []

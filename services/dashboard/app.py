@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config["SESSION_COOKIE_SECURE"] = chosen.cookie_secure
     app.config["MAX_CONTENT_LENGTH"] = 64_000
+    app.config["BASE_URL"] = chosen.base_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     install_database(app, chosen.database_url)
     install_live(app, chosen.redis_url)

@@ -34,6 +34,9 @@ NODE_ICONS = {
     "transform": "braces",
     "branch": "branch",
     "delay": "clock",
+    "approval": "users",
+    "wait.callback": "globe",
+    "workflow.run": "workflow",
     "simulate": "flask",
     "fail": "alert",
 }
@@ -86,6 +89,12 @@ def ago(at_ms: int | None) -> str:
     return f"{seconds // size} {unit} ago"
 
 
+def until(at_ms: int) -> str:
+    """`any moment`, `in 48.0 s`, `in 2 min 3 s`, `in 5 d`."""
+    left_ms = at_ms - now_ms()
+    return "any moment" if left_ms < 1_000 else f"in {duration(left_ms)}"
+
+
 def exact(at_ms: int | None) -> str:
     """2026-11-23 12:04:31 UTC."""
     return NOTHING if at_ms is None else f"{_moment(at_ms):%Y-%m-%d %H:%M:%S} UTC"
@@ -131,6 +140,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "percent": percent,
     "ago": ago,
+    "until": until,
     "exact": exact,
     "iso": iso,
     "clock": clock,

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import render_template
+from flask import current_app, render_template
 from werkzeug.datastructures import MultiDict
 
 from services.dashboard.context import running_count, viewer
@@ -11,14 +11,19 @@ from services.dashboard.filters import now_ms
 from services.dashboard.listing import PAGE_SIZE, PERIOD_NAMES, PERIODS_MS, STATUSES, TRIGGERS, Listing, listing_of
 from services.dashboard.waterfall import waterfall
 from shared import ids
+from shared.auth.access import Action, may
 from shared.db import bulk_jobs
 from shared.db.workflows import for_start
 from shared.domain.errors import NotFound
-from shared.queries import execution_list, executions, last_runs, log_tail, stats, steps, workflows
+from shared.engine.plans import plan_of
+from shared.queries import approvals, execution_list, executions, last_runs, log_tail, stats, steps, workflows
 from shared.queries.bulk_shape import bulk_shape
+from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
 from shared.queries.executions import ExecutionRow
+from shared.queries.shapes import parse_step_id, step_id
 from shared.web.database import connection
+from shared.web.guard import identity
 
 Context = dict[str, Any]
 Rendered = tuple[str, bool, bool]
@@ -140,12 +145,16 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
     level = args.get("level", "")
     level = level if level in LEVELS else ""
     start = record["createdAt"]
+    opened = _opened(row, found, args.get("step", ""))
     return {
         "execution": record,
         "steps": found,
         "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),
         "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),
-        "opened": _opened(row, found, args.get("step", "")),
+        "opened": opened,
+        "parent": _parent(row),
+        "may_decide": _may_decide(execution_id, opened),
+        "asking": [step for step in found if _asks(step)],
         "tab": args.get("tab", "") if args.get("tab") in TABS else "",
         "level": level,
         "log": log_tail.tail(connection(), execution_id, LEVELS[level], LOG_LINES),
@@ -181,12 +190,40 @@ def execution_frame(execution_id: UUID, args: MultiDict[str, str]) -> Rendered:
     return render_template("live/execution.html", **context), True, ended is not None and now_ms() - ended > SETTLE_MS
 
 
+def _parent(row: ExecutionRow) -> Context | None:
+    """The run that led to this one, as far as this person may see it: its record, and the step that started this one."""
+    found = None if row.parent_id is None else executions.row(connection(), row.parent_id, viewer())
+    if found is None:
+        return None
+    node = plan_of(connection(), found.version_id).nodes.get(row.parent_node or "")
+    step = None if node is None else {"id": step_id(node.id, row.parent_item or ""), "name": node.name}
+    return {"run": executions.record(connection(), found), "step": step}
+
+
+def _asks(step: dict[str, Any]) -> bool:
+    """Whether the step waits for a decision."""
+    return bool(step.get("waitingFor", {}).get("type") == "approval")
+
+
+def _may_decide(execution_id: UUID, step: dict[str, Any] | None) -> bool:
+    """Whether this person may decide what the opened step asks."""
+    key = parse_step_id(step["id"]) if step is not None and _asks(step) else None
+    if key is None or not may(identity(), Action.APPROVAL_DECIDE):
+        return False
+    standing = approvals.standing(connection(), (execution_id, *key), approvals.decider(identity()))
+    return standing is not None and standing.may
+
+
 def _opened(row: ExecutionRow, found: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
-    """The step to show in full: the wanted one, else the one that failed, else the one that changed last."""
+    """The step to show in full: the wanted one, else one that failed, asks, or began last."""
     known = {step["id"]: step for step in found}
     if wanted not in known:
-        failed = [key for key, step in known.items() if step["status"] == "failed"]
+        first = [key for key, step in known.items() if step["status"] == "failed"]
+        first += [key for key, step in known.items() if _asks(step)]
         begun = [step for step in found if step["startedAt"] is not None]
         newest = max(begun, key=lambda step: step["startedAt"], default=found[0] if found else None)
-        wanted = failed[0] if failed else newest["id"] if newest is not None else ""
-    return steps.one(connection(), row, wanted) if wanted in known else None
+        wanted = first[0] if first else newest["id"] if newest is not None else ""
+    opened = steps.one(connection(), row, wanted) if wanted in known else None
+    if opened is not None:
+        show_urls(connection(), row, [opened], viewer(), current_app.config["BASE_URL"])
+    return opened

@@ -1,26 +1,28 @@
 """Run one attempt of a step: evaluate its parameters, run its node, say how it ended. No database in here."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import random
 from typing import Any
+from uuid import UUID
 
 from services.worker import scope
 from services.worker.context import StepContext
 from services.worker.running import Registry, Running
 from shared import ids
+from shared.callbacks import mask_tokens
 from shared.domain import items
-from shared.domain.errors import InvalidValue, NodeError
-from shared.domain.outcome import Kind, Outcome
+from shared.domain.errors import InvalidValue, NodeError, StaleFence, Unavailable
+from shared.domain.outcome import CHILD, Ask, Kind, Outcome
 from shared.domain.values import from_json, to_json
 from shared.engine import reads
 from shared.engine.requests import Claimed, Value
 from shared.expr import ExpressionError
 from shared.log import get_logger
-from shared.nodes.base import Done, NodeType, Wait
+from shared.nodes.base import Call, Done, NodeType, Wait
 
 MAX_INPUT_BYTES = 1_000_000
 # Up to six bytes for each character, where all of them are control characters.
@@ -37,23 +39,33 @@ class Runner:
         registry: Registry,
         node_types: Mapping[str, NodeType],
         max_output_bytes: int,
+        start_child: Callable[[Claimed, Call], UUID],
     ) -> None:
         self._loop = loop
         self._registry = registry
         self._node_types = node_types
         self._max_output_bytes = max_output_bytes
+        self._start_child = start_child
 
     def run(self, claimed: Claimed, running: Running, ctx: StepContext) -> Outcome:
-        """The outcome of one attempt; never raises. Its texts are JSON that Postgres takes."""
+        """The outcome of one attempt. Its texts are JSON that Postgres takes.
+
+        Raises nothing but Unavailable, where it could not be found out whether a called workflow was started.
+        """
         given: str | None = None
         try:
-            params = evaluate(claimed)
+            params = evaluate(claimed, ctx.callback_urls)
             if claimed.node.body is not None:
                 return self._scope(claimed, ctx, params)
             given = _input_text(params)
             node_type = self._node_types[claimed.node.type]
             result = self._call(node_type, node_type.parse(params), claimed, running, ctx)
             return self._succeeded(claimed, ctx, given, result)
+        except Unavailable:
+            raise
+        except StaleFence:
+            # Nobody will take this outcome; whoever has the step now hands in another.
+            return _outcome(claimed, Kind.STOPPED, ctx, input=given)
         except NodeError as error:
             return failed(claimed, error, ctx=ctx, given=given)
         except ExpressionError as error:
@@ -88,15 +100,16 @@ class Runner:
         if running.stopped:
             raise CancelledError
         coroutine = node_type.run(ctx, params)
-        if node_type.pure:
-            return _run_pure(coroutine)
-        return self._run_on_loop(coroutine, claimed, running)
+        result = _run_pure(coroutine) if node_type.pure else self._run_on_loop(coroutine, claimed, running)
+        return self._started(claimed, running, result) if isinstance(result, Call) else result
 
     def _run_on_loop(
-        self, coroutine: Coroutine[Any, Any, Done | Wait], claimed: Claimed, running: Running
-    ) -> Done | Wait:
+        self, coroutine: Coroutine[Any, Any, Done | Wait | Call], claimed: Claimed, running: Running
+    ) -> Done | Wait | Call:
         limit_s = claimed.node.timeout_ms / 1000
-        future: Future[Done | Wait] = asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, limit_s), self._loop)
+        future: Future[Done | Wait | Call] = asyncio.run_coroutine_threadsafe(
+            asyncio.wait_for(coroutine, limit_s), self._loop
+        )
         self._registry.arm(running, future.cancel)
         try:
             return future.result(timeout=limit_s + 5)
@@ -105,26 +118,33 @@ class Runner:
             text = f"The step took longer than its limit of {limit_s:g} s. Raise timeoutMs if that is expected."
             raise NodeError("STEP_TIMEOUT", text, retryable=True) from None
 
+    def _started(self, claimed: Claimed, running: Running, call: Call) -> Done | Wait:
+        """Start what the node calls: outside of the node, which knows no database."""
+        if running.stopped:
+            raise CancelledError
+        child = self._start_child(claimed, call)
+        return Wait(ask=CHILD) if call.wait else Done({"executionId": ids.encode(ids.EXECUTION, child)})
+
     def _succeeded(self, claimed: Claimed, ctx: StepContext, given: str | None, result: Done | Wait) -> Outcome:
         if isinstance(result, Wait):
-            return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result))
+            return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result), ask=_checked(result.ask))
         output = to_json(result.output, max_bytes=self._max_output_bytes).decode()
         return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
 
-def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait]) -> Done | Wait:
+def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call]) -> Done | Wait | Call:
     """Run a coroutine that never awaits."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
-        result: Done | Wait = stop.value
+        result: Done | Wait | Call = stop.value
         return result
     coroutine.close()
     raise NodeError("NODE_BUG", "The node type says it is pure, but it awaits something.")
 
 
-def evaluate(claimed: Claimed) -> Any:
-    """The parameters with every expression replaced; reads only what the claim brought."""
+def evaluate(claimed: Claimed, callback_urls: Mapping[str, str] | None = None) -> Any:
+    """The parameters with every expression replaced; reads only what the claim brought, and the addresses of callbacks."""
     template = claimed.node.params
     if not template.has_expressions:
         return template.source
@@ -141,6 +161,8 @@ def evaluate(claimed: Claimed) -> Any:
     ):
         if name in template.names:
             found[name] = {"id": ids.encode(prefix, id)}
+    if callback_urls:
+        found["execution"]["callbackUrls"] = callback_urls
     return template.evaluate(found)
 
 
@@ -206,19 +228,26 @@ def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: An
 
 def _error_json(code: str, message: str, *, retryable: bool) -> str:
     """An error as JSON that Postgres takes, whatever characters its message has."""
-    clean = message[:4_000].encode("utf-8", "replace").decode().replace("\x00", "?")
+    clean = mask_tokens(message)[:4_000].encode("utf-8", "replace").decode().replace("\x00", "?")
     return to_json({"code": code, "message": clean, "retryable": retryable}, max_bytes=MAX_ERROR_BYTES).decode()
 
 
 def _input_text(params: Any) -> str | None:
     """What the step was given, for people to see; too large or unstorable inputs are described instead."""
     try:
-        return to_json(params, max_bytes=MAX_INPUT_BYTES).decode()
+        return mask_tokens(to_json(params, max_bytes=MAX_INPUT_BYTES).decode())
     except InvalidValue as error:
         return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_INPUT_BYTES).decode()
 
 
-def _wait_s(wait: Wait) -> float:
+def _wait_s(wait: Wait) -> float | None:
     if wait.until is not None:
         return max(0.0, (wait.until - datetime.now(UTC)).total_seconds())
-    return (wait.for_ms or 0) / 1000
+    return None if wait.for_ms is None else wait.for_ms / 1000
+
+
+def _checked(ask: Ask | None) -> Ask | None:
+    """The question as it is; raises InvalidValue where Postgres could not take its text."""
+    if ask is not None:
+        to_json([ask.message, *ask.approvers], max_bytes=MAX_INPUT_BYTES)
+    return ask

@@ -1,16 +1,18 @@
 """What a running step sees of the world: see shared/nodes/base.py, Context."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from random import Random
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx2
 
 from services.worker.logs import LogWriter
 from shared import ids
+from shared.callbacks import mask_tokens
 from shared.engine.requests import Claimed
 
 T = TypeVar("T")
@@ -21,12 +23,21 @@ class StepContext:
     """One attempt's context; counts what it used."""
 
     def __init__(
-        self, claimed: Claimed, logs: LogWriter, http: httpx2.AsyncClient, threads: ThreadPoolExecutor
+        self,
+        claimed: Claimed,
+        logs: LogWriter,
+        http: httpx2.AsyncClient,
+        threads: ThreadPoolExecutor,
+        *,
+        answer: Any = None,
+        callback_urls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.node_id = claimed.node.id
         self.node_name = claimed.node.name
         self.attempt = claimed.attempt
         self.resumed = claimed.resumed
+        self.answer = answer
+        self.callback_urls = callback_urls
         self.http = http
         self.tokens = 0
         self.api_calls = 0
@@ -57,7 +68,7 @@ class StepContext:
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; an unknown level becomes info."""
         level = level if level in LEVELS else "info"
-        self._logs.add(self._claimed.key, self.attempt, level, message, fields)
+        self._logs.add(self._claimed.key, self.attempt, level, mask_tokens(message), fields)
 
     def count_tokens(self, tokens: int) -> None:
         """Add AI tokens."""

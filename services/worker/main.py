@@ -16,15 +16,18 @@ import httpx2
 from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
 
+from services.worker.announcer import Announcer
 from services.worker.attempt import Runner
 from services.worker.heartbeat import Heartbeat
 from services.worker.logs import LogWriter
+from services.worker.outside import Outside
+from services.worker.reporter import Reporter
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared import log, metrics
 from shared.broker import is_rabbitmq, make_broker, queue_names
 from shared.domain.messages import ACTOR
-from shared.engine.batch import Batch, Options
+from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.live import HintWriter
 from shared.net.client import make_client
@@ -75,16 +78,20 @@ def run(settings: Settings) -> None:
     registry = Registry()
     logs = LogWriter(settings.database_url, lambda ids: hints.touch(*ids))
     options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
-    committer = Committer(settings.database_url, options, lambda batch: _announce(batch, hints))
     publisher = make_publisher(settings.broker_url)
+    announcer = Announcer(publisher, hints)
+    outside = Outside(settings, node_types(), announcer.started)
+    reporter = announcer.reporter = Reporter(lambda child: announcer.reported(outside.report(child)))
+    committer = Committer(settings.database_url, options, announcer.batch)
     loop = start_loop()
     runner = StepRunner(
         database_url=settings.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), settings.max_output_bytes),
+        runner=Runner(loop, registry, node_types(), settings.max_output_bytes, outside.start_child),
         publisher=publisher,
         registry=registry,
         logs=logs,
+        outside=outside,
         http=_client(loop, settings),
         threads=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="blocking"),
     )
@@ -100,7 +107,7 @@ def run(settings: Settings) -> None:
     worker.start()
     _wait_for_stop()
     worker.stop(timeout=STOP_TIMEOUT_MS)
-    for part in (committer, publisher, heartbeat, logs, hints):
+    for part in (committer, reporter, publisher, heartbeat, logs, outside, hints):
         part.close()
 
 
@@ -109,12 +116,6 @@ def _client(loop: asyncio.AbstractEventLoop, settings: Settings) -> httpx2.Async
         return make_client(settings)
 
     return asyncio.run_coroutine_threadsafe(make(), loop).result()
-
-
-def _announce(batch: Batch, hints: HintWriter) -> None:
-    hints.touch(*batch.touched)
-    for state in batch.ended.values():
-        metrics.EXECUTIONS_FINISHED.labels(state).inc()
 
 
 def _wait_for_stop() -> None:

@@ -14,6 +14,7 @@ import psycopg
 from services.worker.attempt import Runner, refused
 from services.worker.context import StepContext
 from services.worker.logs import LogWriter
+from services.worker.outside import Outside
 from services.worker.running import Registry, Running, hold
 from shared import metrics
 from shared.db.pool import connect
@@ -42,6 +43,7 @@ class StepRunner:
         publisher: Publisher,
         registry: Registry,
         logs: LogWriter,
+        outside: Outside,
         http: httpx2.AsyncClient,
         threads: ThreadPoolExecutor,
     ) -> None:
@@ -51,6 +53,7 @@ class StepRunner:
         self._publisher = publisher
         self._registry = registry
         self._logs = logs
+        self._outside = outside
         self._http = http
         self._threads = threads
         self._current = threading.local()
@@ -91,7 +94,9 @@ class StepRunner:
             ended.add_done_callback(lambda _: acknowledge())
 
     def _run(self, claimed: Claimed, running: Running) -> Outcome:
-        ctx = StepContext(claimed, self._logs, self._http, self._threads)
+        answer = self._outside.answer(claimed) if claimed.resumed else None
+        urls = self._outside.callback_urls(claimed)
+        ctx = StepContext(claimed, self._logs, self._http, self._threads, answer=answer, callback_urls=urls)
         metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)
         started = time.perf_counter()
         outcome = self._runner.run(claimed, running, ctx)

@@ -1,7 +1,8 @@
 """The authorisation table: which role and which token scope each action needs. What is not in it is refused.
 
 Every route of both web applications names exactly one `Action`; the guard (shared/web/guard.py) asks `may()`.
-Whether a caller may see one particular workflow or execution is decided by the queries (`Identity.sees_all`).
+Whether a caller may see one particular workflow or execution is decided by the queries (`Identity.sees_all`), and so is
+whether they may decide one particular approval (shared/queries/approvals.py).
 """
 
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ class Action(StrEnum):
     EXECUTION_READ = "execution.read"
     EXECUTION_START = "execution.start"
     EXECUTION_CANCEL = "execution.cancel"
+    APPROVAL_READ = "approval.read"
+    APPROVAL_DECIDE = "approval.decide"
     STATS_READ = "stats.read"
     USER_READ = "user.read"
     SYSTEM_READ = "system.read"
@@ -67,6 +70,8 @@ RULES: Mapping[Action, Rule] = {
     Action.EXECUTION_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.EXECUTION_START: Rule(_BUILDERS, Scope.RUN),
     Action.EXECUTION_CANCEL: Rule(_BUILDERS, Scope.RUN),
+    Action.APPROVAL_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
+    Action.APPROVAL_DECIDE: Rule(_ANYONE_SIGNED_IN, Scope.RUN),
     Action.STATS_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.USER_READ: Rule(_ADMINS, Scope.READ),
     Action.SYSTEM_READ: Rule(_ADMINS, Scope.READ),

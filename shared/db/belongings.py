@@ -13,6 +13,9 @@ BELONGINGS: Final = (
     ("dead_letters", "execution_id"),
     ("execution_retries", "id"),
     ("execution_retries", "retry_of"),
+    ("subruns", "child_id"),
+    ("subruns", "execution_id"),
+    ("waits", "execution_id"),
 )
 """Table, and the column that holds the execution's id; with an index on it."""
 

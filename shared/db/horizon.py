@@ -9,15 +9,16 @@ from uuid import UUID
 
 import psycopg
 
-# The oldest execution that is not over, or whose failure is not dealt with: no failure workflow started, no dead letter
-# written; but at least an hour back: a slow transaction may commit an older id later.
+# The oldest execution that is not over, or whose end is not dealt with: no failure workflow started, no dead letter
+# written, a parent not told; but at least an hour back: a slow transaction may commit an older id later.
 LIVE_BOUNDS = """
 SELECT least(uuid7_floor(now() - interval '1 hour'),
     (SELECT id FROM executions WHERE state = 'queued' ORDER BY id LIMIT 1),
     (SELECT id FROM executions WHERE state = 'running' ORDER BY id LIMIT 1),
     (SELECT id FROM executions WHERE state = 'waiting' ORDER BY id LIMIT 1),
     (SELECT id FROM executions WHERE state = 'failed' AND on_failure IS NOT NULL ORDER BY id LIMIT 1),
-    (SELECT id FROM executions WHERE state = 'failed' AND error_fingerprint IS NULL ORDER BY id LIMIT 1)),
+    (SELECT id FROM executions WHERE state = 'failed' AND error_fingerprint IS NULL ORDER BY id LIMIT 1),
+    (SELECT id FROM executions WHERE awaited AND completed_at IS NOT NULL ORDER BY id LIMIT 1)),
   uuid7_floor(now() + interval '1 day')
 """
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 Key = tuple[UUID, str, str]
@@ -18,14 +19,31 @@ class Kind(StrEnum):
     STOPPED = "stopped"
     LOST = "lost"
     DUE = "due"
+    RESUMED = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a waiting step asks somebody outside; `kind` is `approval` or `callback`, or `child`: its end is the answer.
+
+    `approvers`: who may answer, e-mails and user ids in lower case; empty: whoever may run the workflow.
+    """
+
+    kind: str
+    message: str = ""
+    approvers: tuple[str, ...] = ()
+
+
+CHILD: Final = Ask("child")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended. Texts are JSON, checked before. `lost` and `due` come from clockwork; only a supervisor that
-    reaped the worker knows the fence of what it lost.
+    reaped the worker knows the fence of what it lost. `resumed` ends a wait from outside; with a fence only the wait of
+    that attempt.
 
-    `due_s` is a wait in seconds from now; `jitter` in [0, 1) is drawn by the caller.
+    `due_s` is a wait in seconds from now, None one without a timer; `jitter` in [0, 1) is drawn by the caller.
     """
 
     key: Key
@@ -44,5 +62,7 @@ class Outcome:
     api_calls: int = 0
     items: tuple[str, ...] | None = None
     """What a loop that opens goes over: JSON."""
+    ask: Ask | None = None
+    """What a wait asks somebody outside."""
     touches: tuple[tuple[str, str], ...] = ()
     """The rows that the end of this step may change too (`Plan.touches`); they are locked with it."""

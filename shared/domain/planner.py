@@ -52,7 +52,9 @@ class Turn(TurnRows):
             case Kind.LOST:
                 self._lose(row, outcome)
             case Kind.DUE:
-                self._wake(row)
+                self._wake(row, StepEvent.DUE)
+            case Kind.RESUMED:
+                self._wake(row, StepEvent.RESUMED)
 
     # -- how a step ends ------------------------------------------------------------------------------------------
 
@@ -97,6 +99,8 @@ class Turn(TurnRows):
             self.move(row, StepEvent.WILL_RETRY)
             self._count_use(row, outcome)
             row.due_s, row.error_code = wait_s, outcome.error_code
+            # The next attempt begins anew: what this one waited for is not its answer.
+            row.resumed = False
             return
         self._end(row, outcome, StepEvent.FAILED)
         self._after_failure(row, outcome)
@@ -151,9 +155,9 @@ class Turn(TurnRows):
         row.error_code = outcome.error_code or WORKER_LOST
         self._after_failure(row, outcome)
 
-    def _wake(self, row: StepRow) -> None:
+    def _wake(self, row: StepRow, event: StepEvent) -> None:
         if not self.execution.stopping:
-            self.move(row, StepEvent.DUE)
+            self.move(row, event)
             row.due_s = None
 
     # -- how the execution stands ---------------------------------------------------------------------------------

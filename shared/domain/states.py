@@ -54,6 +54,7 @@ class StepEvent(StrEnum):
     WILL_RETRY = "the node failed, another attempt follows"
     WAITS = "the node asked to wait"
     DUE = "its timer ran out"
+    RESUMED = "somebody outside ended its wait"
     OPENED = "a scope begins with the steps inside"
     CLOSES = "all steps inside are over; a worker collects the results"
     CLOSED = "all steps of an item are over"
@@ -96,6 +97,7 @@ STEP: dict[tuple[StepState, StepEvent], StepState] = {
     (StepState.RETRYING, StepEvent.DUE): StepState.READY,
     (StepState.RETRYING, StepEvent.CANCELED): StepState.CANCELED,
     (StepState.WAITING, StepEvent.DUE): StepState.READY,
+    (StepState.WAITING, StepEvent.RESUMED): StepState.READY,
     (StepState.WAITING, StepEvent.CANCELED): StepState.CANCELED,
     (StepState.OPEN, StepEvent.CLOSES): StepState.READY,
     (StepState.OPEN, StepEvent.CLOSED): StepState.SUCCESS,

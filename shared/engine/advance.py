@@ -19,7 +19,7 @@ from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.scopes import is_given_up
 from shared.domain.states import TERMINAL_EXECUTION, ExecutionState, StepState
-from shared.engine import writes
+from shared.engine import asks, writes
 from shared.engine.plans import plan_of
 from shared.engine.scopes import send_scopes
 
@@ -132,6 +132,7 @@ class Advance:
         week.run(hot.COMPLETE, writes.complete_parameters(republish_s, changes))
         if scoped and not given_up:
             send_scopes(week, scoped)
+        asks.send_asks(week, self.turns, self._outcomes)
 
     def _stop_siblings(self, week: Week, stopping: Sequence[UUID]) -> None:
         """Cancel what has not begun in executions that a failed step stops, and tell the workers what to end."""
@@ -178,6 +179,8 @@ def _fits(outcome: Outcome, step: Step) -> bool:
         return state is StepState.RUNNING and step.fence == outcome.fence
     if outcome.kind is Kind.DUE:
         return state in (StepState.RETRYING, StepState.WAITING) and step.due
+    if outcome.kind is Kind.RESUMED:
+        return state is StepState.WAITING and outcome.fence in (None, step.fence)
     by_supervisor = outcome.fence is not None and step.fence == outcome.fence
     return state is StepState.RUNNING and (step.lease_over or by_supervisor)
 

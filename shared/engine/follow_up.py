@@ -9,12 +9,12 @@ import psycopg
 from shared.db import workflows
 from shared.db.horizon import EVERYTHING, Horizon
 from shared.domain.errors import RequestError
-from shared.engine.start import Started, start_execution
+from shared.engine.start import MAX_DEPTH, Started, start_execution
 from shared.queries import executions
 from shared.queries.shapes import Viewer
 
 NEXT_FAILED = """
-SELECT e.id, e.on_failure, w.owner_id, u.role = 'admin' AS everything
+SELECT e.id, e.on_failure, w.owner_id, u.role = 'admin' AS everything, e.depth
 FROM executions e JOIN workflows w ON w.id = e.workflow_id JOIN users u ON u.id = w.owner_id
 WHERE e.state = 'failed' AND e.on_failure IS NOT NULL AND e.id BETWEEN %(lo)s AND %(hi)s
 ORDER BY e.id LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
@@ -51,19 +51,29 @@ def follow_up(
         row = connection.execute(NEXT_FAILED, {"limit": 1, **horizon._asdict()}).fetchone()
         if row is None:
             return None
-        failed, workflow_id, owner = row[0], row[1], Viewer(row[2], row[3])
+        failed, workflow_id, owner, depth = row[0], row[1], Viewer(row[2], row[3]), row[4] + 1
         connection.execute(FORGET, {"id": failed})
         try:
             with connection.transaction():
-                return FollowUp(failed, _start(connection, failed, workflow_id, owner, republish_s))
+                return FollowUp(
+                    failed, _start(connection, failed, workflow_id, owner, depth=depth, republish_s=republish_s)
+                )
         except RequestError as error:
             connection.execute(INSERT_NOTE, {"id": failed, "message": f"The failure workflow was not started: {error}"})
             return FollowUp(failed, None)
 
 
 def _start(
-    connection: psycopg.Connection[Any], failed: UUID, workflow_id: UUID, owner: Viewer, republish_s: float
+    connection: psycopg.Connection[Any],
+    failed: UUID,
+    workflow_id: UUID,
+    owner: Viewer,
+    *,
+    depth: int,
+    republish_s: float,
 ) -> Started:
+    if depth > MAX_DEPTH:
+        raise RequestError(f"runs lead to runs more than {MAX_DEPTH} deep here, probably in a circle.")
     found = workflows.for_start(connection, workflow_id, None, viewer=owner.user_id, everything=owner.everything)
     if found is None:
         raise RequestError("there is no such workflow that the owner of this one may see.")
@@ -79,6 +89,7 @@ def _start(
         input=_input(connection, failed),
         trigger_type="workflow",
         failure_of=failed,
+        depth=depth,
         republish_s=republish_s,
     )
 

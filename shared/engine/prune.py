@@ -23,7 +23,7 @@ _FIRST = UUID(int=0)
 # Over for so many days, and nothing is still to follow. Without any retention the comparison is NULL: kept.
 _EXPENDABLE = """
 (e.state IN ('success', 'failed', 'canceled') AND NOT (e.state = 'failed' AND e.on_failure IS NOT NULL)
-  AND e.completed_at < now() - make_interval(days => coalesce(w.retention_days, %(days)s::int)))
+  AND NOT e.awaited AND e.completed_at < now() - make_interval(days => coalesce(w.retention_days, %(days)s::int)))
 """
 _OF_WEEK = "FROM {executions} e LEFT JOIN workflows w ON w.id = e.workflow_id"
 

@@ -9,6 +9,7 @@ from shared.domain import items
 from shared.domain.planner import Turn
 from shared.domain.states import OPEN_STEP, TERMINAL_STEP, StepState
 from shared.domain.turn import StepKey, StepRow
+from shared.engine.asks import forsake_steps
 
 
 def send_scopes(week: Week, turns: Mapping[UUID, Turn]) -> None:
@@ -32,7 +33,10 @@ def _cancel(week: Week, turns: Mapping[UUID, Turn], ranges: list[Row]) -> list[s
     canceled = week.run(hot.CANCEL_WITHIN, {"ranges": json_rows(ranges)})
     week.wire.round_trip()
     ran: list[str] = []
-    for execution_id, node, item, state in {tuple(row) for row in canceled.rows}:
+    ended = {tuple(row) for row in canceled.rows}
+    asked = (StepState.WAITING, StepState.RUNNING)
+    forsake_steps(week, [(id, node, item) for id, node, item, state in ended if state in asked])
+    for execution_id, node, item, state in ended:
         execution = turns[execution_id].execution
         execution.open_steps -= state in OPEN_STEP
         execution.waiting_steps -= state == StepState.WAITING

@@ -15,12 +15,15 @@ from shared.domain.values import to_json
 from shared.engine.in_line import get_in_line, queued_reason
 from shared.engine.plans import plan_of
 
+MAX_DEPTH = 10
+"""How deep executions may lead to executions: a step runs a workflow, a failure is followed by one."""
+
 INSERT_EXECUTION = """
 WITH e AS (
   INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
-                          open_steps, priority, queued_reason)
+                          open_steps, priority, queued_reason, depth, awaited)
   VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
-          %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s)
+          %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s, %(depth)s, %(awaited)s)
   RETURNING id),
 d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e),
 s AS (
@@ -53,6 +56,9 @@ def start_execution(
     trigger_type: str,
     trigger_id: UUID | None = None,
     failure_of: UUID | None = None,
+    called_by: UUID | None = None,
+    depth: int = 0,
+    awaited: bool = False,
     priority: int = 1,
     max_input_bytes: int = 2_000_000,
     republish_s: float = 5.0,
@@ -61,7 +67,8 @@ def start_execution(
 
     A workflow with limits of concurrency or rate: the execution waits until clockwork admits it, and nothing is ready.
     `priority`: 0 low, 1 normal, 2 high.
-    `failure_of`: the failed execution that it follows. Its own failure then starts nothing more.
+    `failure_of`: the failed execution that it follows. Its own failure then starts nothing more. `called_by`: the execution
+    whose step started it; `awaited`: and waits for its end. `depth`: how many executions led to it.
     Raises InvalidValue for an input that cannot be stored, InvalidDefinition for a version that cannot run.
     """
     plan = plan_of(connection, version_id)
@@ -74,8 +81,10 @@ def start_execution(
         "user_id": user_id,
         "trigger_type": trigger_type,
         "trigger_id": trigger_id,
-        "parent_id": failure_of,
+        "parent_id": failure_of or called_by,
         "on_failure": plan.on_failure if failure_of is None else None,
+        "depth": depth,
+        "awaited": awaited,
         "total_steps": plan.total_steps,
         "root_count": len(plan.roots),
         "priority": priority,

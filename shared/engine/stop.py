@@ -7,6 +7,7 @@ import psycopg
 
 from shared.db import hot
 from shared.db.partitions import week_of
+from shared.engine.asks import forsake
 
 Stopping = Literal["cancel", "fail"]
 ENDS_AS: Final[dict[Stopping, str]] = {"cancel": "canceled", "fail": "failed"}
@@ -38,6 +39,7 @@ def stop_execution(connection: psycopg.Connection[Any], execution_id: UUID, stop
         "waiting": waiting,
     }
     row = connection.execute(REQUEST_STOP, parameters).fetchone()
+    forsake(connection, execution_id)
     connection.execute(hot.NOTIFY_STOP, {"ids": [execution_id]})
     over = row is not None and row[0] == ENDS_AS[stopping]
     if over:

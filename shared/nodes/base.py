@@ -1,7 +1,7 @@
 """What a node type is: one file in this folder, one subclass of `NodeType`, found by scanning.
 
 A node never sees the database, the broker or another node: it gets a `Context` and its parameters (already
-evaluated and validated) and returns a `Done` or a `Wait`, or raises `NodeError`.
+evaluated and validated) and returns a `Done`, a `Wait` or a `Call`, or raises `NodeError`.
 """
 
 import builtins
@@ -10,16 +10,18 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from uuid import UUID
 
 import httpx2
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.domain.errors import NodeError
+from shared.domain.outcome import Ask
 from shared.nodes import parameters
 
-__all__ = ["Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
+__all__ = ["Ask", "Call", "Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
 
 T = TypeVar("T")
 
@@ -42,13 +44,30 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The step sleeps in Postgres, holding no worker and no message, until a time or for a while (milliseconds).
+    """The step sleeps in Postgres, holding no worker and no message, until a time, for a while (milliseconds), or with
+    neither until somebody outside ends its wait.
 
-    It is then run again from the start with `ctx.resumed` true. Exactly one of the two is given.
+    It is then run again from the start with `ctx.resumed` true. `ask` is what somebody outside is to answer; only node
+    types that say so in `resumed_by` may ask.
     """
 
     until: datetime | None = None
     for_ms: int | None = None
+    ask: Ask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The step runs another workflow, in the name of who runs this one; `version` None is the published one.
+
+    With `wait` the step then waits for its end, and is run again with what became of it in `ctx.answer` (`resumed_by`
+    "child"); without, it ends at once with `{"executionId"}`.
+    """
+
+    workflow_id: UUID
+    input: Any
+    wait: bool = True
+    version: int | None = None
 
 
 class Context(Protocol):
@@ -59,7 +78,9 @@ class Context(Protocol):
     attempt: int
     """1 for the first attempt."""
     resumed: bool
-    """True when this run follows a `Wait`."""
+    """True when this run follows a `Wait` of the same attempt."""
+    answer: Any
+    """What ended the wait: None for a timer, else the JSON value that somebody outside brought (see `resumed_by`)."""
 
     @property
     def execution_id(self) -> str:
@@ -113,6 +134,9 @@ class NodeType:
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000
+    resumed_by: ClassVar[Literal["timer", "answer", "child"]] = "timer"
+    """What may end its waits: a timer alone, or also an answer from outside, or the end of the workflow that it called;
+    `ctx.answer` then has it."""
 
     def ports(self, params: dict[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The named ways out, given the raw parameters of a definition; () for the one plain way."""
@@ -130,6 +154,6 @@ class NodeType:
         """`params` from evaluated values. Raises NodeError INVALID_PARAMS, naming each field; values are not echoed."""
         return parameters.parsed(self.params, values)
 
-    async def run(self, ctx: Context, params: Any) -> Done | Wait:
+    async def run(self, ctx: Context, params: Any) -> Done | Wait | Call:
         """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
         raise NotImplementedError

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from shared import ids
 from shared.domain.states import TERMINAL_EXECUTION
 from shared.engine.plans import plan_of
-from shared.queries.shapes import Viewer, ms, span_ms
+from shared.queries.shapes import Viewer, ms, span_ms, step_id
 
 LIVE_STATES = ("queued", "running", "waiting")
 TERMINAL_STATES = frozenset(state.value for state in TERMINAL_EXECUTION)
@@ -22,11 +22,13 @@ RECORDS = """
 SELECT e.id, e.workflow_id, w.name AS workflow_name, e.version_id, v.number AS version, e.user_id, u.name AS user_name,
   e.state, e.stopping, e.queued_reason, e.started_at, e.completed_at, e.stop_requested_at,
   e.total_steps, e.steps_executed, e.steps_resolved, e.steps_reused, e.ai_tokens, e.api_calls, e.revision,
-  e.trigger_type, e.parent_id, e.retry_of, e.failed_node, d.error
+  e.child_ai_tokens, e.child_api_calls, e.trigger_type, e.parent_id, r.node AS parent_node, r.item AS parent_item,
+  e.retry_of, e.failed_node, d.error
 FROM executions e
 JOIN workflows w ON w.id = e.workflow_id
 JOIN users u ON u.id = e.user_id
 JOIN workflow_versions v ON v.id = e.version_id
+LEFT JOIN subruns r ON r.child_id = e.id AND e.parent_id IS NOT NULL
 LEFT JOIN execution_data d ON d.execution_id = e.id AND d.execution_id BETWEEN %(low)s AND %(high)s
   AND e.state = 'failed' AND d.node = coalesce(e.failed_node, '') AND d.item = coalesce(e.failed_item, '')
 WHERE e.id = ANY(%(ids)s) AND e.id BETWEEN %(low)s AND %(high)s
@@ -70,8 +72,12 @@ class ExecutionRow:
     steps_reused: int = 0
     ai_tokens: int = 0
     api_calls: int = 0
+    child_ai_tokens: int = 0
+    child_api_calls: int = 0
     revision: int = 0
     parent_id: UUID | None = None
+    parent_node: str | None = None
+    parent_item: str | None = None
     retry_of: UUID | None = None
     failed_node: str | None = None
     error: dict[str, Any] | None = None
@@ -134,8 +140,8 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
         "stepsResolved": found.steps_resolved,
         "stepsReused": found.steps_reused,
         "totalSteps": found.total_steps,
-        "aiTokensUsed": found.ai_tokens,
-        "apiCallsMade": found.api_calls,
+        "aiTokensUsed": found.ai_tokens + found.child_ai_tokens,
+        "apiCallsMade": found.api_calls + found.child_api_calls,
         "revision": found.revision,
     }
     return shape | _sometimes(connection, found)
@@ -170,6 +176,10 @@ def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict
     for name, other in (("parentId", found.parent_id), ("retryOf", found.retry_of)):
         if other is not None:
             shape[name] = ids.encode(ids.EXECUTION, other)
+    if found.parent_node is not None:
+        shape["parentStepId"] = step_id(found.parent_node, found.parent_item or "")
+    if found.child_ai_tokens or found.child_api_calls:
+        shape |= {"childAiTokensUsed": found.child_ai_tokens, "childApiCallsMade": found.child_api_calls}
     if found.state == "failed":
         shape["error"] = _error(connection, found)
     return shape

@@ -11,9 +11,11 @@ from psycopg.rows import class_row
 from shared.domain.plan import Plan, PlanNode
 from shared.domain.turn import StepKey
 from shared.engine.plans import plan_of
+from shared.nodes.workflow_run import TYPE as CALL
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id, positions
 from shared.queries.step_shape import Attempt, StepRow, Values, step_shape
+from shared.queries.waiting import Beside, children_of, waiting_for
 
 PAGE_BYTES = 8_000_000
 _NODES_AT_ONCE = 50
@@ -80,7 +82,7 @@ def page(
     plan = plan_of(connection, execution.version_id)
     wanted = _behind(connection, plan, execution, parse_step_id(after) if after else None, limit + 1)
     values = _values(connection, execution.id, [row for _, row in wanted[:limit]])
-    items = _shapes(wanted[:limit], _former(connection, execution.id, wanted), values)
+    items = _shapes(connection, execution.id, wanted[:limit], values)
     more = len(items) < len(wanted)
     return items, items[-1]["id"] if more and items else None
 
@@ -122,7 +124,7 @@ def one(connection: psycopg.Connection[Any], execution: ExecutionRow, step_id: s
         return None
     wanted = _in_plan_order([node], execution.state, rows)
     values = _values(connection, execution.id, [row for _, row in wanted])
-    return next(iter(_shapes(wanted, _former(connection, execution.id, wanted), values)), None)
+    return next(iter(_shapes(connection, execution.id, wanted, values)), None)
 
 
 def overview(connection: psycopg.Connection[Any], execution: ExecutionRow) -> Changes:
@@ -210,9 +212,20 @@ def _former(connection: psycopg.Connection[Any], execution_id: UUID, placed: Seq
     return grouped
 
 
-def _shapes(placed: Sequence[Placed], former: Former, values: Sequence[Values]) -> list[dict[str, Any]]:
+def _beside(connection: psycopg.Connection[Any], execution_id: UUID, placed: Sequence[Placed]) -> Beside:
+    """What only some steps have: read where one of them may."""
+    waits = [(row.node, row.item) for _, row in placed if row.state == "waiting"]
+    calls = [(row.node, row.item) for node, row in placed if node.type == CALL]
+    found = waiting_for(connection, execution_id, waits) if waits else {}
+    return found | (children_of(connection, execution_id, calls) if calls else {})
+
+
+def _shapes(
+    connection: psycopg.Connection[Any], execution_id: UUID, placed: Sequence[Placed], values: Sequence[Values | None]
+) -> list[dict[str, Any]]:
+    former, beside = _former(connection, execution_id, placed), _beside(connection, execution_id, placed)
     return [
-        step_shape(node, row, former.get((row.node, row.item), ()), read)
+        step_shape(node, row, former.get((row.node, row.item), ()), read) | beside.get((row.node, row.item), {})
         for (node, row), read in zip(placed, values, strict=False)
     ]
 
@@ -220,5 +233,5 @@ def _shapes(placed: Sequence[Placed], former: Former, values: Sequence[Values]) 
 def _light(
     connection: psycopg.Connection[Any], execution_id: UUID, placed: Sequence[Placed]
 ) -> list[tuple[int, dict[str, Any]]]:
-    former = _former(connection, execution_id, placed)
-    return [(row.tx, step_shape(node, row, former.get((row.node, row.item), ()), None)) for node, row in placed]
+    shapes = _shapes(connection, execution_id, placed, [None] * len(placed))
+    return [(row.tx, shape) for (_, row), shape in zip(placed, shapes, strict=True)]

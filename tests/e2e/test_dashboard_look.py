@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,13 +16,32 @@ WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+WAITING = (
+    [{"id": "a", "type": "approval", "name": "Ask", "params": {"message": "Pay?", "timeoutMs": 9_000_000}}],
+    [{"id": "a", "type": "wait.callback", "name": "Wait", "params": {"timeoutMs": 9_000_000}}],
+    [{"id": "a", "type": "delay", "name": "Sleep", "params": {"durationMs": 9_000_000}}],
+)
+
+
+def start(stack: Stack, nodes: list[dict[str, Any]]) -> str:
+    """A run of these nodes that waits."""
+    workflow = stack.publish("Waits", nodes)
+    execution = str(stack.call("POST", f"/workflows/{workflow}/executions", {}, wait_s=0)["id"])
+    ends = monotonic() + 20
+    while stack.call("GET", f"/executions/{execution}", wait_s=0)["status"] != "waiting":
+        assert monotonic() < ends
+    return execution
+
+
 @pytest.fixture(scope="module")
 def places(stack: Stack) -> list[str]:
     """One of every page, with something on it."""
     failing = {"id": "b", "type": "fail", "name": "Broken", "params": {"code": "NO", "message": "It broke."}}
     workflow = stack.publish("Looked at", [simulate("a", "First", 10), failing])
     execution = stack.call("POST", f"/workflows/{workflow}/executions", {"input": {"n": 1}})["id"]
+    waiting = [start(stack, nodes) for nodes in WAITING]
     return [
+        *(f"/executions/{each}" for each in waiting),
         "/workflows",
         "/workflows?q=nothing-like-this",
         f"/workflows/{workflow}",

@@ -29,7 +29,7 @@ MOST = 3
 _TABLES = re.compile(rf"\b({'|'.join(PARTITIONED)})\b")
 _PARTITION = re.compile(r"_p\d{8}$")
 # Statements that look at one execution take its id, and these more than that.
-_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""]}
+_POSITIONAL: dict[str, list[Any]] = {"POSTPONE": ["a", ""], "LOCK_STEP": ["a", ""], "LOCK_RUNNING": ["a", "", 1]}
 
 
 def _statements() -> Iterator[tuple[str, str]]:
@@ -68,6 +68,7 @@ _ROWS = (
     "ranges",
     "letters",
     "steps",
+    "asks",
 )
 
 
@@ -76,6 +77,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     return {
         **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "priority"], 1),
         **dict.fromkeys(["resolved", "reused"], 1),
+        **dict.fromkeys(["depth", "ai_tokens", "api_calls"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
             [
@@ -112,8 +114,12 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "ends_as": "failed",
         "error": "{}",
         "message": "m",
+        "node": "a",
+        "item": "",
+        "answer": "{}",
         "input": "{}",
         "trigger_type": "api",
+        "awaited": True,
         "limit": 500,
         "days": 30,
         "after": UUID(int=0),

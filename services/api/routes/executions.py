@@ -19,7 +19,9 @@ from shared.domain.errors import Conflict, NotFound
 from shared.engine.cancel import CancelResult, cancel_execution
 from shared.metrics import EXECUTIONS_FINISHED
 from shared.queries import execution_list, executions, logs, steps
+from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
+from shared.settings import Settings
 from shared.web.answers import answer
 from shared.web.database import commit, connection, db, release
 from shared.web.guard import address, identity
@@ -72,6 +74,7 @@ def list_steps(execution_id: UUID, query: schemas.ListSteps) -> Response:
     """
     found = visible_execution(execution_id)
     items, following = steps.page(connection(), found, after=query.cursor, limit=query.limit)
+    show_urls(connection(), found, items, viewer(), _base_url())
     return answer({"items": items, "nextCursor": following})
 
 
@@ -79,10 +82,17 @@ def list_steps(execution_id: UUID, query: schemas.ListSteps) -> Response:
 @operation(Action.EXECUTION_READ, {200: schemas.Step})
 def read_step(execution_id: UUID, step_id: str) -> Response:
     """Read one step."""
-    found = steps.one(connection(), visible_execution(execution_id), step_id)
+    execution = visible_execution(execution_id)
+    found = steps.one(connection(), execution, step_id)
     if found is None:
         raise NotFound("This execution has no such step.")
+    show_urls(connection(), execution, [found], viewer(), _base_url())
     return answer(found)
+
+
+def _base_url() -> str:
+    settings: Settings = current_app.extensions["flowversal-settings"]
+    return settings.base_url
 
 
 @blueprint.get("/<execution:execution_id>/logs")

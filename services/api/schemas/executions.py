@@ -104,7 +104,10 @@ class Execution(Answer):
     stopping: Literal["fail"] | None = None
     cancel_requested_at: Milliseconds | None = None
     queued_reason: str | None = None
-    parent_id: str | None = None
+    parent_id: str | None = Field(default=None, description="Whose step started it, or whose failure it follows.")
+    parent_step_id: str | None = Field(default=None, description="The step that started it.")
+    child_ai_tokens_used: int | None = Field(default=None, description="The part that runs used which it waited for.")
+    child_api_calls_made: int | None = None
     retry_of: str | None = None
     retries: list[str] | None = None
     error: ExecutionError | None = None
@@ -139,6 +142,19 @@ class LoopItems(Answer):
     failed: int
 
 
+class WaitingFor(Answer):
+    """What a waiting step asks somebody outside, or which execution it waits for."""
+
+    type: Literal["approval", "callback", "workflow"]
+    execution_id: str | None = None
+    url: str | None = Field(
+        default=None, description="Of a callback; shown to admins, the owner and who started the run."
+    )
+    message: str | None = None
+    approvers: list[str] | None = None
+    expires_at: Milliseconds | None = None
+
+
 class Step(Answer):
     """One step: one node, one loop item. `queueWait`, `duration` and the times are those of the last attempt.
 
@@ -163,6 +179,8 @@ class Step(Answer):
     items: LoopItems | None = None
     is_loop_item: bool = False
     reused_from: str | None = None
+    waiting_for: WaitingFor | None = None
+    child_id: str | None = Field(default=None, description="The execution that it started last.")
     attempts: list[Attempt]
     input: Any = None
     output: Any = None

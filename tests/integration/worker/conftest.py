@@ -14,6 +14,7 @@ import pytest
 
 from services.worker.attempt import Runner
 from services.worker.logs import LogWriter
+from services.worker.outside import Outside
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared.broker import StepRef
@@ -23,6 +24,9 @@ from shared.engine.start import Started
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
 from tests.integration.clockwork.scene import Scene
+from tests.integration.engine.conftest import other
+
+__all__ = ["other"]
 
 
 @pytest.fixture
@@ -69,6 +73,8 @@ class Pipeline:
 
     runner: StepRunner
     publisher: Recorder
+    children: list[Started] = field(default_factory=list)
+    """What its steps started."""
 
     def process(self, ref: StepRef, *, redelivered: bool = False) -> list[StepRef]:
         """Process the message of a step; the steps that it published."""
@@ -76,6 +82,10 @@ class Pipeline:
         self.runner.received(Message(redelivered))
         self.runner(ref.execution_id.hex, ref.node, ref.item)
         return list(self.publisher.published)
+
+    def follow(self, ref: StepRef) -> list[str]:
+        """Process the message of a step; the nodes whose steps it published."""
+        return [following.node for following in self.process(ref)]
 
     def drain(self, started: Started, order: Random | None = None) -> int:
         """Process messages until there is none left, in the order they came or in any order; how many there were."""
@@ -97,20 +107,26 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
     registry, publisher, threads = Registry(), Recorder(), ThreadPoolExecutor(1)
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
+    children: list[Started] = []
+    outside = Outside(
+        Settings(DATABASE_URL=scene.database_url), node_types(), lambda started, _: children.append(started)
+    )
     http: Any = httpx2.AsyncClient()
     runner = StepRunner(
         database_url=scene.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), 1_000_000),
+        runner=Runner(loop, registry, node_types(), 1_000_000, outside.start_child),
         publisher=publisher,
         registry=registry,
         logs=logs,
+        outside=outside,
         http=http,
         threads=threads,
     )
-    yield Pipeline(runner, publisher)
+    yield Pipeline(runner, publisher, children)
     committer.close()
     logs.close()
+    outside.close()
     threads.shutdown()
     asyncio.run_coroutine_threadsafe(http.aclose(), loop).result()
     loop.call_soon_threadsafe(loop.stop)

@@ -14,7 +14,7 @@ from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.scopes import is_given_up
 from shared.domain.states import OPEN_STEP, TERMINAL_STEP, ExecutionState, StepState
 from shared.nodes.catalogue import node_types
-from tests.factories import branch_join, chain, random_dag
+from tests.factories import branch_join, chain, definition, random_dag
 
 RUN = UUID(int=1)
 Rows = dict[tuple[str, str], StepRow]
@@ -149,6 +149,20 @@ def test_waiting_is_a_state_and_a_timer_ends_it() -> None:
     world.turn([Outcome((RUN, *key), Kind.DUE)])
     assert world.execution.state is ExecutionState.RUNNING
     assert world.claim_ready() == [key]
+
+
+def test_a_wait_without_a_timer_is_ended_from_outside_and_a_retry_begins_anew() -> None:
+    made = {"id": "a", "type": "transform", "params": {"output": 1}, "retry": {"maxAttempts": 2, "initialMs": 0}}
+    world = World(compile_definition(definition(made), node_types()))
+    (key,) = world.claim_ready()
+    world.turn([Outcome((RUN, *key), Kind.WAIT)])
+    assert (world.execution.state, world.execution.waiting_steps) == (ExecutionState.WAITING, 1)
+    world.turn([Outcome((RUN, *key), Kind.RESUMED)])
+    assert (world.execution.state, world.execution.waiting_steps) == (ExecutionState.RUNNING, 0)
+    assert world.rows[key].resumed
+    assert world.claim_ready() == [key]
+    world.turn([Outcome((RUN, *key), Kind.FAILED, retryable=True, error_code="X")])
+    assert (world.rows[key].state, world.rows[key].resumed) == (StepState.RETRYING, False)
 
 
 def test_a_lost_worker_is_forgiven_twice() -> None:

@@ -12,7 +12,17 @@ from shared.nodes.catalogue import node_types
 from tests.factories import definition, node
 
 TYPES = pytest.mark.parametrize("node_type", node_types().values(), ids=node_types())
-KNOWN = {"branch", "delay", "fail", "http.request", "simulate", "transform"}
+KNOWN = {
+    "approval",
+    "branch",
+    "delay",
+    "fail",
+    "http.request",
+    "simulate",
+    "transform",
+    "wait.callback",
+    "workflow.run",
+}
 
 
 def test_the_first_node_types_are_found() -> None:

@@ -54,7 +54,7 @@ def run(loop: asyncio.AbstractEventLoop, error: BaseException | None, *, stopped
     running = Running(claimed.key, 7, stopped=stopped)
     with ThreadPoolExecutor(1) as threads:
         ctx = StepContext(claimed, None, None, threads)  # type: ignore[arg-type]
-        return Runner(loop, Registry(), {"odd": kind}, 1_000).run(claimed, running, ctx)
+        return Runner(loop, Registry(), {"odd": kind}, 1_000, lambda *_: UUID(int=3)).run(claimed, running, ctx)
 
 
 def test_a_node_that_cancels_itself_has_failed(loop: asyncio.AbstractEventLoop) -> None:

@@ -34,6 +34,12 @@ export function ago(ms: number): string {
   return `${Math.floor(seconds / size)} ${unit} ago`;
 }
 
+/** "in 2 min 3 s": the same words as the server's filter `until`. */
+export function until(ms: number): string {
+  const left = ms - now();
+  return left < 1_000 ? "any moment" : `in ${duration(left)}`;
+}
+
 /** 12 480 with thin spaces. */
 export function number(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");

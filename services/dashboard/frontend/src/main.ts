@@ -11,6 +11,7 @@ import { startRuns } from "./run";
 import { startCancel } from "./cancel";
 import { startRerun } from "./rerun";
 import { startBulk } from "./bulk";
+import { startDeciding } from "./decide";
 import { startEditor } from "./editor";
 import { followLog } from "./log";
 
@@ -25,6 +26,7 @@ startRuns();
 startCancel();
 startRerun();
 startBulk();
+startDeciding();
 startEditor();
 followLog();
 startLive();

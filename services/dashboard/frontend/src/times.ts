@@ -1,4 +1,4 @@
-import { ago, duration, now } from "./format";
+import { ago, duration, now, until } from "./format";
 
 /** Keep relative times and running clocks moving between two updates of the server. */
 export function startTimes(): void {
@@ -11,6 +11,9 @@ function tick(): void {
     const at = Number(element.dataset.ago);
     write(element, ago(at));
     element.title = new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  }
+  for (const element of document.querySelectorAll<HTMLElement>("[data-until]")) {
+    write(element, until(Number(element.dataset.until)));
   }
   for (const element of document.querySelectorAll<HTMLElement>("[data-since]")) {
     write(element, duration(Math.max(0, now() - Number(element.dataset.since))));

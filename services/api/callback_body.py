@@ -1,0 +1,69 @@
+"""What a call from outside brought: its body as JSON, form or text, its query, and the headers that are nobody's secret."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app, request
+from werkzeug.datastructures import MultiDict
+
+from shared.domain.errors import InvalidValue
+from shared.domain.values import from_json, to_json
+from shared.queries.shapes import ms
+from shared.web.problems import ProblemError
+
+_KEPT = re.compile(r"content-type|user-agent|date|idempotency-key|x-.+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"auth|token|secret|signature|password|cookie|key$|csrf|forwarded|real-ip|client-ip", re.IGNORECASE
+)
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_MOST_HEADERS = 50
+_LONGEST_HEADER = 1_000
+
+
+def received_call() -> dict[str, Any]:
+    """`{"body", "headers", "query", "receivedAt"}` of the current request.
+
+    Raises a 400 or 415 problem for a body that cannot be read, InvalidValue for one that cannot be stored.
+    """
+    found = {
+        "body": _body(),
+        "headers": _headers(),
+        "query": _fields(request.args),
+        "receivedAt": ms(datetime.now(UTC)),
+    }
+    to_json(found, max_bytes=6 * current_app.config["MAX_CONTENT_LENGTH"])
+    return found
+
+
+def _body() -> Any:
+    if request.mimetype in _FORMS:
+        return _fields(request.form)
+    raw = request.get_data()
+    if not raw.strip():
+        return None
+    if request.is_json:
+        try:
+            return from_json(raw)
+        except InvalidValue as error:
+            raise ProblemError(400, "malformed-json", "Malformed JSON", str(error)) from None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise ProblemError(
+            415, "unsupported-media-type", "Unsupported media type", "Send JSON, a form, or text in UTF-8."
+        ) from None
+
+
+def _fields(given: MultiDict[str, str]) -> dict[str, Any]:
+    """Text for a name that came once, a list for one that came several times."""
+    return {name: values[0] if len(values) == 1 else values for name, values in given.lists()}
+
+
+def _headers() -> dict[str, str]:
+    kept = {
+        name.lower(): value[:_LONGEST_HEADER]
+        for name, value in request.headers
+        if _KEPT.fullmatch(name) and (name.lower() == "idempotency-key" or not _SECRET.search(name))
+    }
+    return dict(sorted(kept.items())[:_MOST_HEADERS])

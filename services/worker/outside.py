@@ -1,0 +1,121 @@
+"""What a running step needs of the database beside its claim and its outcome: one connection, opened at the first use."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import set_json_loads
+
+from shared.callbacks import url_of
+from shared.db import waits
+from shared.db.keys import callback_key
+from shared.db.pool import connect
+from shared.domain import items
+from shared.domain.errors import Unavailable
+from shared.domain.values import from_json
+from shared.engine.complete import Applied
+from shared.engine.report import report_child
+from shared.engine.requests import Claimed
+from shared.engine.start import Started
+from shared.engine.subrun import child_result, start_child
+from shared.log import get_logger
+from shared.nodes.base import Call, NodeType
+from shared.nodes.wait_callback import TYPE as CALLBACK
+from shared.settings import Settings
+
+T = TypeVar("T")
+_RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+_log = get_logger(__name__)
+
+
+class Outside:
+    """Used in turn by all threads of the process. `on_start` hears of each execution that a step starts, and of its call."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        node_types: Mapping[str, NodeType],
+        on_start: Callable[[Started, Call], None],
+    ) -> None:
+        self._settings = settings
+        self._on_start = on_start
+        self._callback_key: bytes | None = None
+        self._node_types = node_types
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def answer(self, claimed: Claimed) -> Any:
+        """What ended the wait of a resumed step, from outside. Raises Unavailable: its lease then gives it to another."""
+        by = "timer" if claimed.node.body is not None else self._node_types[claimed.node.type].resumed_by
+        if by == "timer":
+            return None
+        find = child_result if by == "child" else waits.answer_of
+        return self._ask(lambda connection: find(connection, claimed.key))
+
+    def start_child(self, claimed: Claimed, call: Call) -> UUID:
+        """Start the workflow that a running step calls, unless it did already. Raises NodeError, StaleFence, Unavailable."""
+        settings = self._settings
+        child = self._ask(
+            lambda connection: start_child(
+                connection,
+                claimed.key,
+                claimed.fence,
+                call,
+                max_input_bytes=settings.max_request_bytes,
+                republish_s=settings.republish_after_s,
+            )
+        )
+        if child.started is not None:
+            self._on_start(child.started, call)
+        return child.id
+
+    def report(self, child_id: UUID) -> Applied:
+        """Tell the parent of a child that is over; publish what that made ready. Raises Unavailable."""
+        republish_s = self._settings.republish_after_s
+        return self._ask(lambda connection: report_child(connection, child_id, republish_s=republish_s))
+
+    def callback_urls(self, claimed: Claimed) -> dict[str, str]:
+        """The addresses of callbacks, by node, for parameters that read `execution`; else none.
+
+        From inside a loop also those of the same item; from outside a loop none of its steps can be meant.
+        """
+        if "execution" not in claimed.node.params.names:
+            return {}
+        around = set(claimed.node.scopes)
+        nodes = [it for it in claimed.plan.nodes.values() if it.type == CALLBACK and around.issuperset(it.scopes)]
+        if nodes and self._callback_key is None:
+            self._callback_key = self._ask(callback_key)
+        key = self._callback_key or b""
+        return {
+            node.id: url_of(
+                self._settings.base_url, key, (claimed.key[0], node.id, items.cut(claimed.key[2], node.depth))
+            )
+            for node in nodes
+        }
+
+    def close(self) -> None:
+        """Close the connection; whoever uses it has ended."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _ask(self, question: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """The answer of the database; a server that is away is waited for, for some seconds."""
+        with self._lock:
+            for wait_s in _RETRY_S:
+                try:
+                    return question(self._connect())
+                except psycopg.OperationalError as error:
+                    _log.warning("Postgres would not answer; trying again", error=str(error).strip())
+                    time.sleep(wait_s)
+        raise Unavailable("Postgres does not answer.")
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(
+                self._settings.database_url, application_name="flowversal-outside", autocommit=True
+            )
+            set_json_loads(from_json, self._connection)
+        return self._connection
