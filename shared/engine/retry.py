@@ -20,7 +20,7 @@ from shared.queries.shapes import parse_step_id
 FAILED, START = "failed", "start"
 _ANY_SIZE = 1 << 62
 
-READ_FIRST = "SELECT state, workflow_id, version_id FROM executions WHERE id = %s"
+READ_FIRST = "SELECT state, workflow_id, version_id, priority FROM executions WHERE id = %s"
 """The execution to retry. Not locked: one that is over never changes."""
 
 READ_PAST = """
@@ -34,9 +34,9 @@ READ_INPUT = "SELECT input::text FROM execution_data WHERE execution_id = %s AND
 INSERT_RETRY = """
 WITH e AS (
   INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, retry_of, on_failure, total_steps, open_steps,
-                          steps_resolved, steps_reused, queued_reason)
+                          steps_resolved, steps_reused, priority, queued_reason)
   VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, 'retry', %(first)s, %(on_failure)s, %(total_steps)s,
-          %(opened)s, %(resolved)s, %(reused)s, %(queued_reason)s)
+          %(opened)s, %(resolved)s, %(reused)s, %(priority)s, %(queued_reason)s)
   RETURNING id),
 r AS (INSERT INTO execution_retries (retry_of, id) SELECT %(first)s, id FROM e),
 d AS (  -- its input, or that of the first; and what the copied steps had returned
@@ -68,6 +68,7 @@ class First(NamedTuple):
     state: str
     workflow_id: UUID
     version_id: UUID
+    priority: int
 
 
 def retry_execution(
@@ -82,6 +83,7 @@ def retry_execution(
 ) -> Started:
     """Insert a queued execution of a version of the same workflow; does not commit, does not publish.
 
+    With limits of concurrency or rate it waits for its turn like any start. Its priority is the first one's.
     `start_from`: `failed` (whatever did not succeed), `start`, or the id of a node, which runs anew with all behind it.
     `input`: JSON text; None keeps the first one's. Raises NotFound; Conflict for an execution that is not over, did not
     fail, or leaves nothing to run; InvalidValue for an unknown node; InvalidDefinition for a version that cannot run.
@@ -98,8 +100,14 @@ def retry_execution(
         raise Conflict(
             f'Nothing is left to run: all that it reaches has succeeded before. Name an earlier node, or "from": "{START}".'
         )
-    parameters = {"workflow_id": first.workflow_id, "version_id": version_id, "user_id": user_id, "first": first_id}
-    return _insert(connection, plan, begun, {**parameters, "input": input, "republish_s": republish_s})
+    asked = {
+        "first": first_id,
+        "version_id": version_id,
+        "user_id": user_id,
+        "input": input,
+        "republish_s": republish_s,
+    }
+    return _insert(connection, plan, begun, first._asdict() | asked)
 
 
 def read_first(connection: psycopg.Connection[Any], first_id: UUID) -> First:
@@ -167,10 +175,12 @@ def _insert(connection: psycopg.Connection[Any], plan: Plan, begun: Replay, para
         },
     ).fetchone()
     assert inserted is not None  # noqa: S101 - INSERT … RETURNING has one row
+    priority = parameters["priority"]
     if plan.limits:
-        text = parameters["input"] or _input(connection, parameters["first"])
-        given = from_json(text) if text else {}
-        get_in_line(connection, inserted[0], parameters["workflow_id"], plan.limits, input=given)
+        given = from_json(parameters["input"] or _input(connection, parameters["first"]) or b"null")
+        get_in_line(connection, inserted[0], parameters["workflow_id"], plan.limits, input=given, priority=priority)
         return Started(inserted[0], [], queued_reason(plan))
     ready = [row for row in begun.rows.values() if row.state is StepState.READY]
-    return Started(inserted[0], [StepRef(inserted[0], row.node, row.item, plan.nodes[row.node].pool) for row in ready])
+    pools = [plan.nodes[row.node].pool for row in ready]
+    refs = [StepRef(inserted[0], row.node, row.item, pool, priority) for row, pool in zip(ready, pools, strict=True)]
+    return Started(inserted[0], refs)

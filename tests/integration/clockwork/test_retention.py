@@ -93,14 +93,12 @@ def test_a_live_execution_keeps_its_week_and_all_that_is_its_own(scene: PastScen
     assert [scene.rows_of(id) for id in gone] == [{}] * 5
     run = scene.one("SELECT kind, executions, rows, completed_at FROM retention_runs")
     assert (run["kind"], run["executions"]) == ("rows", 5)
-    assert run["rows"] == {
+    assert {table: count for table, count in run["rows"].items() if count} == {
         "executions": 5,
         "steps": 10,
         "step_attempts": 5,
         "execution_data": 10,
         "execution_logs": 5,
-        "admissions": 0,
-        "dead_letters": 0,
     }
     scene.connection.execute("UPDATE executions SET state = 'canceled', completed_at = now() WHERE id = %s", (live,))
     for _ in retention_pass(scene.connection, days=30):

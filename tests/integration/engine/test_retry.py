@@ -11,7 +11,8 @@ from shared import ids
 from shared.broker import StepRef
 from shared.domain.errors import Conflict, InvalidValue, NotFound
 from shared.domain.outcome import Kind
-from shared.engine.cancel import cancel_execution
+from shared.engine import admission
+from shared.engine.cancel import CancelResult, cancel_execution
 from shared.engine.follow_up import follow_up
 from shared.engine.retry import retry_execution
 from shared.engine.start import Started
@@ -296,6 +297,36 @@ def test_a_race_is_not_run_again(scene: RetryScene) -> None:
     scene.run(again)
     row = scene.execution(again.id)
     assert (row["state"], row["steps_resolved"], row["steps_executed"]) == ("success", 4, 1)
+
+
+def test_a_retry_waits_for_its_turn_like_any_start(scene: RetryScene) -> None:
+    scene.use(diamond() | {"settings": {"maxConcurrent": 1}})
+
+    def turn() -> list[StepRef]:
+        admission.release(scene.connection)
+        return admission.admit(scene.connection, scene.workflow_id)
+
+    started = scene.start()
+    first = scene.run(Started(started.id, turn()), right=FAILS)
+    scene.connection.execute("UPDATE executions SET priority = 2 WHERE id = %s", (first,))
+    holder = scene.start()
+    assert turn() != []
+    again, other = scene.retry(first), scene.retry(first)
+    assert (again.ready, turn()) == ([], [])
+    waiting = scene.execution(again.id)
+    assert (waiting["state"], waiting["open_steps"], waiting["steps_resolved"]) == ("queued", 1, 2)
+    assert waiting["queued_reason"] == again.queued_reason == "It waits for its turn: at most 1 at a time."
+    assert scene.states(again.id) == {"start": "success", "left": "success", "right": "ready", "join": "pending"}
+    assert cancel_execution(scene.connection, other.id) is CancelResult.CANCELED
+
+    cancel_execution(scene.connection, holder.id)
+    ready = turn()
+    assert [(ref.execution_id, ref.node, ref.priority) for ref in ready] == [(again.id, "right", 2)]
+    assert scene.execution(again.id)["open_steps"] == 1
+    scene.run(Started(again.id, ready))
+    row = scene.execution(again.id)
+    assert (row["state"], row["steps_executed"], row["steps_resolved"]) == ("success", 2, 4)
+    assert turn() == []
 
 
 def test_a_retry_that_is_rolled_back_leaves_nothing(scene: RetryScene, other: Any) -> None:
