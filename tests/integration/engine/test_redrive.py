@@ -46,7 +46,7 @@ def test_a_redrive_runs_the_same_again_and_the_letter_says_as_what(scene: Engine
     assert (row["retry_of"], row["trigger_type"], row["state"]) == (pair[1], "retry", "queued")
     assert (row["workflow_id"], row["version_id"]) == (first["workflow_id"], first["version_id"])
     given = "SELECT input::text AS text FROM execution_data WHERE execution_id = %s AND node = ''"
-    assert scene.one(given, started.id)["text"] == '{"n":1000000000000000000000000000001}'
+    assert scene.one(given, started.id)["text"] == '{"n": 1000000000000000000000000000001}'
     letter = scene.one("SELECT * FROM dead_letters WHERE id = %s", pair[0])
     assert (letter["state"], letter["redriven_as"], letter["closed_by"]) == ("redriven", started.id, scene.user_id)
     with pytest.raises(Conflict, match="redriven already, as exec-"):
