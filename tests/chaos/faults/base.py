@@ -1,0 +1,43 @@
+"""What a fault is."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from random import Random
+from typing import ClassVar
+
+from tests.chaos.world import World
+
+READY_S = 90.0
+
+
+class Fault(ABC):
+    """Something that goes wrong. One object is one injection; the random generator decides details and moments."""
+
+    name: ClassVar[str]
+    """As the report calls it."""
+    brokers: ClassVar[tuple[str, ...]] = ("rabbitmq", "redis")
+    """With which brokers it makes sense."""
+    long: ClassVar[bool] = False
+    """Too long for a short run."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        self.world = world
+        self.random = random
+
+    @abstractmethod
+    def inject(self) -> None:
+        """Do it, and end it: when this returns, servers answer and processes run, or were just started again."""
+
+    def between(self, low: float, high: float) -> None:
+        """Let it last for a random time of so many seconds."""
+        time.sleep(self.random.uniform(low, high))
+
+
+def await_true(condition: Callable[[], object], timeout_s: float) -> None:
+    """Return once it holds; raises TimeoutError."""
+    until = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError("a server did not do in time what it was told")
+        time.sleep(0.02)

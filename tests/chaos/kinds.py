@@ -1,0 +1,139 @@
+"""What runs while things break, and how each of it must end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from tests.chaos.effects import FLAKY_FAILURES
+from tests.factories import Definition, definition, edge, node, random_dag, random_scopes
+from tests.interpreter import Interpreter
+
+Outputs = dict[tuple[str, str], Any]
+"""By (node, item)."""
+TOKENS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How an execution must end. `outputs`: what its steps must have left; `tokens` what it must have counted."""
+
+    status: str
+    output: Any = None
+    outputs: Outputs = field(default_factory=dict)
+    code: str | None = None
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One workflow. Its input is `{"n": …}`, another number in each execution; `canceled`: the client cancels it soon."""
+
+    name: str
+    share: float
+    """How often it is started, in relation to the other kinds."""
+    definition: Definition
+    expected: Callable[[int], Expected]
+    canceled: bool = False
+    follows: bool = False
+    """Its failures start the workflow named `follower`."""
+
+
+def all_kinds(seed: int, graphs: int, url: str) -> list[Kind]:
+    """Every kind; `graphs` random graphs and as many nests of scopes, drawn from the seed. `url`: of the outside world."""
+    random = Random(f"graphs:{seed}")
+    seeds = [random.randrange(1_000_000) for _ in range(2 * graphs)]
+    found = [_interpreted(f"graph {s}", 0.25 / graphs, random_dag(s, 3 + s % 14)) for s in seeds[:graphs]]
+    found += [_interpreted(f"scopes {s}", 0.25 / graphs, random_scopes(s)) for s in seeds[graphs:]]
+    return found + [_calls(url), _flaky(url), _down(url), _waits(), _fails(), _slow(), _canceled(url)]
+
+
+def follower() -> Kind:
+    """What failures of the kind `down` start."""
+    return Kind("follower", 0, definition(node("note")), lambda n: Expected("success", "note"))
+
+
+def probe() -> Kind:
+    """Three quick steps, to see whether everything works."""
+    nodes = [node(name, params={"output": "{{ input.n }}"}) for name in ("one", "two", "three")]
+    return Kind("probe", 0, definition(*nodes), lambda n: Expected("success", n))
+
+
+def _interpreted(name: str, share: float, source: Definition) -> Kind:
+    """Whatever a sequential interpreter makes of it."""
+    result = Interpreter(source, {}).run()
+    # Where the first arrival counts, which of the others ran is a matter of time; the output is not.
+    races = any("join" in each for each in (*source["containers"], *_nodes(source)))
+    expected = Expected(result.status, result.output, {} if races else result.outputs)
+    return Kind(name, share, source, lambda n: expected)
+
+
+def _nodes(source: Definition) -> list[dict[str, Any]]:
+    return [each for container in source["containers"] for each in container["nodes"]]
+
+
+def _call(name: str, url: str, attempts: int = 6) -> dict[str, Any]:
+    # Attempts that the network of this machine may need; those of lost workers are counted apart.
+    retry = {"maxAttempts": attempts, "initialMs": 50, "maxMs": 400}
+    params = {"method": "POST", "url": url + "/{{ input.n }}", "body": {"n": "{{ input.n }}"}}
+    return node(name, "http.request", params, retry=retry)
+
+
+def _calls(url: str) -> Kind:
+    """Two calls at the same time, a third one after both."""
+    end = node("end", params={"output": "{{ steps.third.output.body.path }}"})
+    nodes = [_call(name, f"{url}/ok/{name}") for name in ("first", "second", "third")]
+    edges = [edge("first", "third"), edge("second", "third"), edge("third", "end")]
+    return Kind("calls", 0.14, definition(*nodes, end, edges=edges), lambda n: Expected("success", f"/ok/third/{n}"))
+
+
+def _flaky(url: str) -> Kind:
+    """The first two calls fail; it goes on after some back-off."""
+    end = node("end", params={"output": "{{ steps.flaky.output.body.path }}"})
+    source = definition(_call("flaky", f"{url}/flaky", FLAKY_FAILURES + 5), end)
+    return Kind("retries", 0.08, source, lambda n: Expected("success", f"/flaky/{n}"))
+
+
+def _down(url: str) -> Kind:
+    """Fails for good after two attempts, and another workflow follows."""
+    source = definition(_call("down", f"{url}/down", 2), node("never"))
+    return Kind("down", 0.05, source, lambda n: Expected("failed", code="HTTP_STATUS"), follows=True)
+
+
+def _waits() -> Kind:
+    """Two delays at the same time, the longer one shorter than any outage."""
+    join = node("join", params={"output": "{{ input.n }}"})
+    short, long = (node(f"for{each}", "delay", {"durationMs": each}) for each in (300, 1200))
+    source = definition(short, long, join, edges=[edge("for300", "join"), edge("for1200", "join")])
+    return Kind("delays", 0.08, source, lambda n: Expected("success", n))
+
+
+def _fails() -> Kind:
+    """A failure stops its siblings: one that runs, one that waits."""
+    wrong = node("wrong", "fail", {"code": "WRONG", "message": "as planned"})
+    siblings = [node("runs", "simulate", _work(30_000)), node("sleeps", "delay", {"durationMs": 3_600_000})]
+    source = definition(
+        node("begin"), wrong, *siblings, edges=[edge("begin", each) for each in ("wrong", "runs", "sleeps")]
+    )
+    return Kind("failures", 0.05, source, lambda n: Expected("failed", code="WRONG"))
+
+
+def _slow() -> Kind:
+    """Steps that take a while, so that faults meet them while they run; they use tokens."""
+    nodes = [node(f"work{each}", "simulate", _work(700)) for each in range(3)]
+    expected = Expected("success", {"tokens": TOKENS}, tokens=3 * TOKENS)
+    return Kind("work", 0.08, definition(*nodes), lambda n: expected)
+
+
+def _canceled(url: str) -> Kind:
+    """Long enough for a cancel in the middle: work, a wait, calls, side by side."""
+    nodes = [node("start"), _call("call", f"{url}/ok/canceled"), node("sleep", "delay", {"durationMs": 3_000})]
+    nodes += [node(f"work{each}", "simulate", _work(500)) for each in range(6)]
+    edges = [edge("start", "call"), edge("start", "sleep"), edge("call", "work0"), edge("sleep", "work3")]
+    edges += [edge(f"work{each}", f"work{each + 1}") for each in (0, 1, 3, 4)]
+    source = definition(*nodes, edges=[*edges, edge("work2", "work5")])
+    return Kind("cancels", 0.1, source, lambda n: Expected("canceled"), canceled=True)
+
+
+def _work(duration_ms: int) -> dict[str, Any]:
+    return {"durationMs": duration_ms, "failureRate": 0, "tokensMin": TOKENS, "tokensMax": TOKENS}
