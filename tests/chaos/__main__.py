@@ -26,7 +26,8 @@ def parsed() -> Plan:
     parser.add_argument("--executions", type=int, default=2400)
     parser.add_argument("--faults", default="", help="words, separated by commas; every fault whose name has one")
     parser.add_argument("--times", type=int, default=2, help="how often each fault is injected")
-    parser.add_argument("--minutes", type=float, default=20.0, help="begin no new round after so many")
+    parser.add_argument("--minutes", type=float, default=18.0, help="begin no new round after so many")
+    parser.add_argument("--drain", type=float, default=180.0, help="seconds until what is not over counts as lost")
     parser.add_argument("--graphs", type=int, default=100, help="random graphs, and as many random nests of scopes")
     parser.add_argument("--broker", choices=["rabbitmq", "redis"], default="rabbitmq")
     parser.add_argument("--hurried", action="store_true", help="leases of 2 s instead of the product's 15 s")
@@ -46,6 +47,7 @@ def parsed() -> Plan:
         hurried=given.hurried,
         broker=given.broker,
         minutes=given.minutes,
+        drain_s=given.drain,
         folder=folder,
     )
 

@@ -10,9 +10,12 @@ import psycopg
 
 from shared import ids
 from shared.domain.states import EXECUTION, STEP
+from shared.queries import executions
+from shared.queries.shapes import Viewer
 from shared.queries.stats import counted, overview, recount
 from tests.chaos import witness
 from tests.chaos.effects import Effects
+from tests.chaos.kinds import DRAWN, tokens_of
 from tests.chaos.load import Accepted
 
 WRONG_COUNTERS = """
@@ -72,11 +75,12 @@ WHERE e.trigger_type = 'api' GROUP BY e.workflow_id, (d.input->>'n')::int HAVING
 """
 """Requests that made more than one execution."""
 
-STATES = "SELECT id, state, ai_tokens FROM executions"
-ENDS = """
-SELECT d.node, d.item, d.output, d.error, s.state FROM execution_data d LEFT JOIN steps s
-  ON (s.execution_id, s.node, s.item) = (d.execution_id, d.node, d.item)
-WHERE d.execution_id = %s AND d.node <> ''
+STATES = "SELECT id, state FROM executions"
+OUTPUTS = "SELECT node, item, output FROM execution_data WHERE execution_id = %s AND node <> ''"
+DRAWN_TOKENS = """
+SELECT s.execution_id, s.node, s.item, s.attempt, d.output FROM steps s JOIN execution_data d
+  ON (d.execution_id, d.node, d.item) = (s.execution_id, s.node, s.item)
+WHERE s.node LIKE 'work%' AND s.state = 'success'
 """
 CALLING = "SELECT execution_id, node, item, attempt, state FROM steps WHERE node = ANY(%s) AND attempt > 0"
 STATISTICS = """
@@ -114,7 +118,7 @@ def audit(
     connection: psycopg.Connection[Any], accepted: Sequence[Accepted], effects: Effects, following: list[UUID]
 ) -> list[Finding]:
     """Everything that can be said at the end. `following`: the workflows whose failures another one follows."""
-    rows = {row[0]: (row[1], row[2]) for row in connection.execute(STATES)}
+    rows = dict(connection.execute(STATES).fetchall())
     found = [*_promises(accepted, rows), *_ends(connection, accepted, rows)]
     for what, query in (
         (TWICE, witness.COMPLETED_TWICE),
@@ -129,13 +133,13 @@ def audit(
     found += [Finding(OTHER, *row) for row in connection.execute(witness.UNKNOWN_TRANSITION, _transitions())]
     found += [Finding(OTHER, *row) for row in connection.execute(FOLLOWED, {"workflows": following})]
     found += [Finding(TWICE, None, f"request {row[1]} made {row[2]} executions") for row in connection.execute(NUMBERS)]
-    return [*found, *_effects(connection, effects), *_statistics(connection)]
+    return [*found, *_attempts(connection), *_effects(connection, effects), *_statistics(connection)]
 
 
-def _promises(accepted: Sequence[Accepted], rows: dict[UUID, tuple[str, int]]) -> Iterator[Finding]:
+def _promises(accepted: Sequence[Accepted], rows: dict[UUID, str]) -> Iterator[Finding]:
     """Whatever was accepted is there and over; whatever was canceled is canceled."""
     for each in accepted:
-        state, _ = rows.get(each.id, ("missing", 0))
+        state = rows.get(each.id, "missing")
         if state not in ("success", "failed", "canceled"):
             yield Finding(LOST, each.id, f"{each.kind.name} {each.number} is {state}")
         elif each.cancel in (200, 202) and state != "canceled":
@@ -145,28 +149,36 @@ def _promises(accepted: Sequence[Accepted], rows: dict[UUID, tuple[str, int]]) -
 
 
 def _ends(
-    connection: psycopg.Connection[Any], accepted: Sequence[Accepted], rows: dict[UUID, tuple[str, int]]
+    connection: psycopg.Connection[Any], accepted: Sequence[Accepted], rows: dict[UUID, str]
 ) -> Iterator[Finding]:
-    """Status, outputs, error code and tokens are those that a sequential program would give."""
+    """Status, output, the outputs of all steps and the error are those that a sequential program would give."""
     for each in accepted:
-        expected, (state, tokens) = each.kind.expected(each.number), rows.get(each.id, ("missing", 0))
+        expected, state = each.kind.expected(each.number), rows.get(each.id, "missing")
         if each.kind.canceled:
             continue
+        name = f"{each.kind.name} {each.number}"
         if state != expected.status:
-            yield Finding(OUTPUT, each.id, f"{each.kind.name} {each.number} is {state}, not {expected.status}")
+            yield Finding(OUTPUT, each.id, f"{name} is {state}, not {expected.status}")
             continue
-        left = {(row[0], row[1]): row[2:] for row in connection.execute(ENDS, (each.id,))}
-        wrong = {
-            key: left.get(key, (None,))[0]
-            for key, output in expected.outputs.items()
-            if output is not None and left.get(key, (None,))[0] != output
-        }
-        if wrong:
-            yield Finding(OUTPUT, each.id, f"{each.kind.name} {each.number}: {wrong}")
-        if expected.code and expected.code not in [row[1]["code"] for row in left.values() if row[1]]:
-            yield Finding(OUTPUT, each.id, f"{each.kind.name} {each.number} has no error {expected.code}")
-        if expected.tokens and tokens != expected.tokens:
-            yield Finding(COUNTS, each.id, f"{each.kind.name} {each.number} counts {tokens} tokens")
+        row = executions.row(connection, each.id, Viewer(each.id, everything=True))
+        assert row is not None
+        record = executions.detail(connection, row)
+        if expected.output is not DRAWN and record.get("output") != expected.output:
+            yield Finding(OUTPUT, each.id, f"{name} gave {record.get('output')}, not {expected.output}")
+        if expected.code and record["error"]["code"] != expected.code:
+            yield Finding(OUTPUT, each.id, f"{name} has the error {record['error']}, not {expected.code}")
+        left = {(row[0], row[1]): row[2] for row in connection.execute(OUTPUTS, (each.id,))}
+        for key, output in expected.outputs.items():
+            if output is not None and left.get(key) != output:
+                yield Finding(OUTPUT, each.id, f"{name}, step {key} gave {left.get(key)}, not {output}")
+
+
+def _attempts(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """The result of a step is that of its last attempt, never that of one that was given up."""
+    for id, node, item, attempt, output in connection.execute(DRAWN_TOKENS):
+        key = f"{ids.encode(ids.EXECUTION, id)}:{node}:{item}"
+        if output["tokens"] != tokens_of(key, attempt):
+            yield Finding(TWICE, id, f"{node}: the result is not that of attempt {attempt}")
 
 
 def _effects(connection: psycopg.Connection[Any], effects: Effects) -> Iterator[Finding]:

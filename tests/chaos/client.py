@@ -40,6 +40,7 @@ class Client:
     def __post_init__(self) -> None:
         self._address = urlsplit(self.url).netloc
         self._local = threading.local()
+        self._connections: set[http.client.HTTPConnection] = set()
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Answer:
         """Send until there is an answer other than 503, 429 or 409 for a twin; raises NoAnswer after three minutes."""
@@ -66,6 +67,16 @@ class Client:
         assert answer.status < 300, f"{method} {path}: {answer.status} {answer.body}"
         return answer.body
 
+    def hang_up(self) -> None:
+        """End the connection of this thread."""
+        self._connections.discard(connection := self._connection())
+        connection.close()
+
+    def close(self) -> None:
+        """Hang up, once no thread asks any more."""
+        for connection in self._connections:
+            connection.close()
+
     def _send(self, method: str, path: str, body: Any, key: str | None) -> Answer:
         connection = self._connection()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
@@ -83,4 +94,5 @@ class Client:
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
+            self._connections.add(found)
         return found

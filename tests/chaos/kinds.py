@@ -11,18 +11,19 @@ from tests.interpreter import Interpreter
 
 Outputs = dict[tuple[str, str], Any]
 """By (node, item)."""
-TOKENS = 7
+MOST_TOKENS = 1_000_000
+DRAWN = "drawn"
+"""The output of a step whose result is another one in each attempt: see `tokens_of`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How an execution must end. `outputs`: what its steps must have left; `tokens` what it must have counted."""
+    """How an execution must end. `outputs`: what its steps must have left."""
 
     status: str
     output: Any = None
     outputs: Outputs = field(default_factory=dict)
     code: str | None = None
-    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Kind:
 
     name: str
     share: float
-    """How often it is started, in relation to the other kinds."""
+    """How often it is started, in relation to the others; 0: a random graph, all of which are started in turn."""
     definition: Definition
     expected: Callable[[int], Expected]
     canceled: bool = False
@@ -43,9 +44,18 @@ def all_kinds(seed: int, graphs: int, url: str) -> list[Kind]:
     """Every kind; `graphs` random graphs and as many nests of scopes, drawn from the seed. `url`: of the outside world."""
     random = Random(f"graphs:{seed}")
     seeds = [random.randrange(1_000_000) for _ in range(2 * graphs)]
-    found = [_interpreted(f"graph {s}", 0.25 / graphs, random_dag(s, 3 + s % 14)) for s in seeds[:graphs]]
-    found += [_interpreted(f"scopes {s}", 0.25 / graphs, random_scopes(s)) for s in seeds[graphs:]]
+    found = []
+    for dag, scopes in zip(seeds[:graphs], seeds[graphs:], strict=True):
+        found.append(_interpreted(f"graph {dag}", random_dag(dag, 3 + dag % 14)))
+        found.append(_interpreted(f"scopes {scopes}", random_scopes(scopes)))
     return found + [_calls(url), _flaky(url), _down(url), _waits(), _fails(), _slow(), _canceled(url)]
+
+
+def tokens_of(key: str, attempt: int) -> int:
+    """What the node `simulate` draws in that attempt, so that a result tells which attempt it is of."""
+    random = Random(f"{key}:{attempt}")
+    random.random()
+    return random.randint(1, MOST_TOKENS)
 
 
 def follower() -> Kind:
@@ -59,13 +69,13 @@ def probe() -> Kind:
     return Kind("probe", 0, definition(*nodes), lambda n: Expected("success", n))
 
 
-def _interpreted(name: str, share: float, source: Definition) -> Kind:
+def _interpreted(name: str, source: Definition) -> Kind:
     """Whatever a sequential interpreter makes of it."""
     result = Interpreter(source, {}).run()
     # Where the first arrival counts, which of the others ran is a matter of time; the output is not.
     races = any("join" in each for each in (*source["containers"], *_nodes(source)))
     expected = Expected(result.status, result.output, {} if races else result.outputs)
-    return Kind(name, share, source, lambda n: expected)
+    return Kind(name, 0, source, lambda n: expected)
 
 
 def _nodes(source: Definition) -> list[dict[str, Any]]:
@@ -121,8 +131,7 @@ def _fails() -> Kind:
 def _slow() -> Kind:
     """Steps that take a while, so that faults meet them while they run; they use tokens."""
     nodes = [node(f"work{each}", "simulate", _work(700)) for each in range(3)]
-    expected = Expected("success", {"tokens": TOKENS}, tokens=3 * TOKENS)
-    return Kind("work", 0.08, definition(*nodes), lambda n: expected)
+    return Kind("work", 0.08, definition(*nodes), lambda n: Expected("success", DRAWN))
 
 
 def _canceled(url: str) -> Kind:
@@ -136,4 +145,4 @@ def _canceled(url: str) -> Kind:
 
 
 def _work(duration_ms: int) -> dict[str, Any]:
-    return {"durationMs": duration_ms, "failureRate": 0, "tokensMin": TOKENS, "tokensMax": TOKENS}
+    return {"durationMs": duration_ms, "failureRate": 0, "tokensMin": 1, "tokensMax": MOST_TOKENS}

@@ -46,12 +46,14 @@ class Load:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(SUBMITTERS, thread_name_prefix="client")
         self._next = 0
+        self._begun: list[Future[None]] = []
 
     def begin(self, round: int, count: int, per_s: float) -> "Future[None]":
         """Start `count` executions, so many a second as far as the API takes them; done when all are accepted."""
         first, self._next = self._next, self._next + count
         begun = time.monotonic()
         done: Future[None] = Future()
+        self._begun.append(done)
 
         def submit() -> None:
             asked = []
@@ -68,11 +70,12 @@ class Load:
     def start(self, kind: Kind, number: int, round: int, user: int = 0, *, twice: bool = False) -> Accepted | None:
         """Start one; with `twice` two requests race with the same key. None if the API would not."""
         found: list[str] = []
-        asked = [threading.Thread(target=self._ask, args=(kind, number, user, found)) for _ in range(2 if twice else 1)]
-        for thread in asked:
-            thread.start()
-        for thread in asked:
-            thread.join()
+        twin = threading.Thread(target=self._ask_and_hang_up, args=(kind, number, user, found))
+        if twice:
+            twin.start()
+        self._ask(kind, number, user, found)
+        if twice:
+            twin.join()
         if len(set(found)) > 1:
             self.doubled.append(f"{kind.name} {number}: {sorted(set(found))}")
         if not found:
@@ -85,8 +88,12 @@ class Load:
         return accepted
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait until everything that was begun is accepted, and every cancel answered."""
+        for begun in self._begun:
+            begun.result()
         self._pool.shutdown()
+        for client in self.clients:
+            client.close()
 
     def _ask(self, kind: Kind, number: int, user: int, found: list[str]) -> None:
         path = f"/workflows/{self.workflows[kind.name]}/executions"
@@ -100,14 +107,26 @@ class Load:
         else:
             self.refused.append(f"{kind.name}: {answer.status} {answer.body}")
 
+    def _ask_and_hang_up(self, kind: Kind, number: int, user: int, found: list[str]) -> None:
+        self._ask(kind, number, user, found)
+        self.clients[user].hang_up()
+
     def _job(self, round: int, number: int) -> None:
         random = Random(f"{self.seed}:{number}")
-        (kind,) = random.choices(self.kinds, [kind.share for kind in self.kinds])
+        kind = self._kind(number, random)
         user = random.randrange(len(self.clients))
         accepted = self.start(kind, number, round, user, twice=random.random() < TWICE)
         if accepted is not None and kind.canceled:
             time.sleep(random.random() ** 2 * 2.5)
             accepted.cancel = self._cancel(accepted)
+
+    def _kind(self, number: int, random: Random) -> Kind:
+        """Every other one is a random graph, all of them in turn."""
+        graphs = [kind for kind in self.kinds if kind.share == 0]
+        others = [kind for kind in self.kinds if kind.share > 0]
+        if number % 2 == 0:
+            return graphs[number // 2 % len(graphs)]
+        return random.choices(others, [kind.share for kind in others])[0]
 
     def _cancel(self, accepted: Accepted) -> int | None:
         path = f"/executions/{ids.encode(ids.EXECUTION, accepted.id)}/cancel"

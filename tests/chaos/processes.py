@@ -47,9 +47,8 @@ class Process:
         return self._child.exit_code() is None
 
     def close(self) -> None:
-        """SIGTERM; SIGKILL after 15 s."""
-        self.resume() if self.runs() else None
-        self._child.stop(signal.SIGTERM, 15)
+        """SIGKILL, this time for good."""
+        self._child.kill_group()
 
     def _spawn(self) -> Child:
         return Child(
@@ -83,8 +82,8 @@ class Processes:
         return [self.api, *self.workers, *self.clockworks]
 
     def close(self) -> None:
-        """Stop everything, clockworks first."""
-        for process in reversed(self.all):
+        """End everything."""
+        for process in self.all:
             process.close()
 
     def _start(self, name: str, argv: list[str]) -> Process:

@@ -66,10 +66,9 @@ def _times(rounds: list[Round]) -> list[str]:
     found = []
     for values in ([each.probe_s for each in rounds], [each.drain_s for each in rounds]):
         known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            found += ["never", "never"]
-        else:
-            found += [f"{statistics.median(known):.1f} s", f"{max(known):.1f} s"] if known else ["", ""]
+        found += (
+            [f"{statistics.median(known):.1f} s", f"{max(known):.1f} s"] if len(known) == len(values) else ["?", "?"]
+        )
     return found
 
 

@@ -29,6 +29,7 @@ SELECT count(*) FROM executions
 WHERE completed_at IS NULL OR (state = 'failed' AND on_failure IS NOT NULL)
 """
 LIVE_OF = "SELECT count(*) FROM executions WHERE id = ANY(%s) AND completed_at IS NULL"
+STUCK = "SELECT id FROM executions WHERE id = ANY(%s) AND completed_at IS NULL"
 UNFOLDED = "SELECT count(*) FROM stats_delta"
 
 
@@ -44,8 +45,10 @@ class Plan:
     broker: str
     minutes: float
     folder: Path
-    per_s: float = 12.0
-    drain_s: float = 240.0
+    per_s: float = 10.0
+    drain_s: float = 180.0
+    calm: bool = True
+    """Whether everything must be over before the next fault; else only a new execution must have come through."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class Run:
             id for kind in self.kinds if kind.follows and (id := ids.decode(ids.WORKFLOW, workflows[kind.name]))
         ]
         self.load = Load(self.clients, self.kinds, workflows, plan.seed)
+        self.stuck: set[UUID] = set()
         self.report = Report(plan)
 
     def rounds(self) -> None:
@@ -95,6 +99,7 @@ class Run:
                 self.tell("the time is over")
                 break
             self._round(number, fault, each)
+        self.load.close()
         self._drained(lambda connection: not _count(connection, LIVE), self.plan.drain_s)
         self._drained(lambda connection: not _count(connection, UNFOLDED), 60)
 
@@ -111,15 +116,21 @@ class Run:
         started = self.load.start(self.probe, -1 - number, number)
         if started is not None and self._over([started.id]):
             found.probe_s = time.monotonic() - ended
-        if self._over(before):
-            found.drain_s = time.monotonic() - ended
-        begun.result()
-        self._over([each.id for each in self.load.accepted])
-        found.accepted = sum(each.round == number for each in self.load.accepted)
+        if self.plan.calm:
+            if self._over(before):
+                found.drain_s = time.monotonic() - ended
+            begun.result()
+            self._over([each.id for each in self.load.accepted])
         self.tell(f"{number + 1:3}/{len(self.plan.faults)}  {_line(found)}")
 
     def _over(self, execution_ids: list[UUID]) -> bool:
-        return self._drained(lambda connection: not _count(connection, LIVE_OF, execution_ids), self.plan.drain_s)
+        """Wait for these; those that were waited for in vain once are not waited for again."""
+        ids = [id for id in execution_ids if id not in self.stuck]
+        over = self._drained(lambda connection: not _count(connection, LIVE_OF, ids), self.plan.drain_s)
+        if not over:
+            with self.world.connect() as connection:
+                self.stuck |= {row[0] for row in connection.execute(STUCK, (ids,))}
+        return over
 
     def _drained(self, condition: Callable[[psycopg.Connection[Any]], bool], timeout_s: float) -> bool:
         until = time.monotonic() + timeout_s
@@ -137,7 +148,9 @@ class Run:
     # -- before the first round -----------------------------------------------------------------------------------
 
     def _await_api(self) -> None:
-        Client(self.world.api_url, "").call("GET", "/openapi.json")
+        client = Client(self.world.api_url, "")
+        client.call("GET", "/openapi.json")
+        client.close()
 
     def _add_people(self) -> list[str]:
         found = []
@@ -182,8 +195,8 @@ def _count(connection: psycopg.Connection[Any], query: str, *values: Any) -> int
 
 
 def _line(found: Round) -> str:
-    times = [f"{value:.1f} s" if value is not None else "never" for value in (found.probe_s, found.drain_s)]
-    return f"{found.fault:36} {found.accepted:4} accepted, works again after {times[0]}, all over after {times[1]}"
+    times = [f"{value:5.1f} s" if value is not None else "      ?" for value in (found.probe_s, found.drain_s)]
+    return f"{found.fault:36} works again after {times[0]}, all over after {times[1]}"
 
 
 def run(plan: Plan, tell: Callable[[str], None]) -> Report:
@@ -198,7 +211,6 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
             watcher = Watcher(world)
             chaos.rounds()
             watcher.close()
-            chaos.load.close()
             report = chaos.report
             with world.connect() as connection:
                 report.findings = audit(connection, chaos.load.accepted, effects, chaos.following)
@@ -209,6 +221,8 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
                 for process in world.processes.all
                 if not process.runs()
             ]
+            for place, each in enumerate(report.rounds):
+                each.accepted = sum(accepted.round == place for accepted in chaos.load.accepted)
             counts = by_round(report.findings, chaos.load.accepted)
             report.by_round = {place: dict(found) for place, found in counts.items()}
             answers = sum((client.answers for client in chaos.clients), type(chaos.clients[0].answers)())

@@ -49,6 +49,7 @@ class World:
     broker_proxy: Proxy
     processes: Processes
     lease_s: float
+    hurried: bool
 
     @property
     def broker_url(self) -> str:
@@ -86,14 +87,14 @@ def running_world(*, broker: str, seed: int, hurried: bool, logs: Path) -> Itera
         if broker == "rabbitmq":
             rabbitmq = RabbitMQ(folder / "rabbitmq", logs / "rabbitmq.log", user, management=True)
             rabbitmq.start()
-            stack.callback(rabbitmq.stop)
+            stack.callback(rabbitmq.kill)
         postgres = Postgres(folder / "postgres", logs / "postgres.log", user)
         postgres.create()
         postgres.start()
-        stack.callback(postgres.stop)
+        stack.callback(postgres.kill)
         valkey = Valkey(folder / "valkey", logs / "valkey.log", user, persistent=True)
         valkey.start()
-        stack.callback(valkey.stop)
+        stack.callback(valkey.kill)
         for server in (postgres, valkey, *([rabbitmq] if rabbitmq else [])):
             server.wait_ready(READY_S)
         postgres.ensure_database()
@@ -114,4 +115,4 @@ def running_world(*, broker: str, seed: int, hurried: bool, logs: Path) -> Itera
         processes = Processes(environment, logs)
         stack.callback(processes.close)
         lease_s = float(settings.get("FLOWVERSAL_LEASE_S", "15"))
-        yield World(postgres, valkey, rabbitmq, to_postgres, to_broker, processes, lease_s)
+        yield World(postgres, valkey, rabbitmq, to_postgres, to_broker, processes, lease_s, hurried)

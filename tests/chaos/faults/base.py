@@ -33,6 +33,15 @@ class Fault(ABC):
         """Let it last for a random time of so many seconds."""
         time.sleep(self.random.uniform(low, high))
 
+    def past_lease(self) -> None:
+        """Let it last for somewhat longer than the lease of a step."""
+        self.between(1.15 * self.world.lease_s, 1.5 * self.world.lease_s)
+
+    def for_a_while(self, low: float, high: float) -> None:
+        """As `between`, but half as long in a short run, where exact times do not matter."""
+        share = 0.5 if self.world.hurried else 1.0
+        self.between(share * low, share * high)
+
 
 def await_true(condition: Callable[[], object], timeout_s: float) -> None:
     """Return once it holds; raises TimeoutError."""

@@ -20,16 +20,16 @@ class _Torn(_OfWire):
 
     def inject(self) -> None:
         self.proxy.tear(0.05)
-        self.between(1.5, 3)
+        self.for_a_while(1.5, 3)
         self.proxy.heal()
 
 
-class _Stalled(_OfWire):
-    """Nothing arrives for longer than a lease of a short run; then everything."""
+class _Silent(_OfWire):
+    """Nothing arrives for longer than a lease; then everything."""
 
     def inject(self) -> None:
         self.proxy.stall()
-        self.between(2.5, 5)
+        self.past_lease()
         self.proxy.heal()
 
 
@@ -38,7 +38,7 @@ class _Slow(_OfWire):
 
     def inject(self) -> None:
         self.proxy.delay(0.03)
-        self.between(2, 3)
+        self.for_a_while(2, 3)
         self.proxy.heal()
 
 
@@ -48,7 +48,7 @@ class _Partitioned(_OfWire):
     def inject(self) -> None:
         self.proxy.refuse(refuses=True)
         self.proxy.cut()
-        self.between(1.5, 4)
+        self.for_a_while(1.5, 4)
         self.proxy.heal()
 
 
@@ -58,7 +58,7 @@ class PostgresTorn(_Torn):
     name, to = "wire to Postgres: torn", "postgres"
 
 
-class PostgresStalled(_Stalled):
+class PostgresStalled(_Silent):
     """Leases run out meanwhile."""
 
     name, to = "wire to Postgres: silent", "postgres"
@@ -82,7 +82,7 @@ class BrokerTorn(_Torn):
     name, to = "wire to the broker: torn", "broker"
 
 
-class BrokerStalled(_Stalled):
+class BrokerStalled(_Silent):
     """Publishers and consumers wait."""
 
     name, to = "wire to the broker: silent", "broker"

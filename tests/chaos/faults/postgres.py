@@ -19,7 +19,7 @@ class PostgresRestarted(Fault):
 
     def inject(self) -> None:
         self.world.postgres.stop()
-        self.between(0, 2)
+        self.for_a_while(0, 2)
         self.world.postgres.start()
         self.world.postgres.wait_ready(READY_S)
 
@@ -31,7 +31,7 @@ class PostgresKilled(Fault):
 
     def inject(self) -> None:
         self.world.postgres.kill()
-        self.between(0, 1)
+        self.for_a_while(0, 1)
         self.world.postgres.start()
         self.world.postgres.wait_ready(READY_S)
 
@@ -66,4 +66,4 @@ class BackendsTerminated(Fault):
         with self.world.connect() as connection:
             for _ in range(3):
                 connection.execute(TERMINATE)
-                self.between(0.1, 0.6)
+                self.for_a_while(0.1, 0.6)

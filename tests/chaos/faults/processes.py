@@ -37,7 +37,7 @@ class WorkerPaused(Fault):
     def inject(self) -> None:
         worker = self.random.choice(self.world.processes.workers)
         worker.pause()
-        self.between(1.2 * self.world.lease_s, 1.6 * self.world.lease_s)
+        self.past_lease()
         worker.resume()
 
 
@@ -62,7 +62,7 @@ class WorkersPausedInTurn(Fault):
     def inject(self) -> None:
         for worker in self.world.processes.workers:
             worker.pause()
-            self.between(0.9 * self.world.lease_s, 1.3 * self.world.lease_s)
+            self.past_lease()
             worker.resume()
 
 
@@ -133,7 +133,7 @@ class ApiPaused(Fault):
 
     def inject(self) -> None:
         self.world.processes.api.pause()
-        self.between(2, 4)
+        self.for_a_while(2, 4)
         self.world.processes.api.resume()
 
 

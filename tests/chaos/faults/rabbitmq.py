@@ -46,7 +46,7 @@ class RabbitMQRestarted(_OfRabbitMQ):
 
     def inject(self) -> None:
         self.node.stop()
-        self.between(0, 2)
+        self.for_a_while(0, 2)
         self.node.start()
         self.node.wait_ready(READY_S)
 
@@ -58,7 +58,7 @@ class RabbitMQKilled(_OfRabbitMQ):
 
     def inject(self) -> None:
         self.node.kill()
-        self.between(0, 2)
+        self.for_a_while(0, 2)
         self.node.start()
         self.node.wait_ready(READY_S)
 
@@ -73,7 +73,7 @@ class QueuesPurged(_OfRabbitMQ):
         for _ in range(20):
             for name in QUEUES:
                 channel.queue_purge(name)
-            self.between(0.02, 0.1)
+            self.for_a_while(0.02, 0.1)
         channel.connection.close()
 
 

@@ -14,7 +14,7 @@ class ValkeyFlushed(Fault):
         with redis.Redis.from_url(self.world.valkey.url) as client:
             for _ in range(5):
                 client.flushall()
-                self.between(0.05, 0.3)
+                self.for_a_while(0.05, 0.3)
 
 
 class ValkeyStopped(Fault):
@@ -24,7 +24,7 @@ class ValkeyStopped(Fault):
 
     def inject(self) -> None:
         self.world.valkey.stop()
-        self.between(2, 4)
+        self.for_a_while(2, 4)
         self.world.valkey.start()
         self.world.valkey.wait_ready(READY_S)
 
