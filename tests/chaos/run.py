@@ -1,6 +1,7 @@
 """One run: rounds of executions, a fault in the middle of each, and the reckoning at the end."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,12 @@ from shared import ids
 from shared.auth.secrets import fingerprint, hint
 from shared.db import tokens, users
 from tests.chaos import logs
-from tests.chaos.books import LOST, OTHER, Finding, audit, by_round
+from tests.chaos.books import LOST, OTHER, TWICE, Finding, audit, by_round
 from tests.chaos.client import Client
 from tests.chaos.effects import Effects
 from tests.chaos.faults.base import Fault
 from tests.chaos.kinds import Kind, all_kinds, follower, probe
-from tests.chaos.load import Load
+from tests.chaos.load import Accepted, Load
 from tests.chaos.watcher import Watcher
 from tests.chaos.world import World, running_world
 
@@ -201,42 +202,43 @@ def _line(found: Round) -> str:
 
 def run(plan: Plan, tell: Callable[[str], None]) -> Report:
     """Do it all; the processes' logs are in `plan.folder/logs`."""
-    began = time.monotonic()
+    began, log_folder = time.monotonic(), plan.folder / "logs"
     effects = Effects()
     try:
-        with running_world(
-            broker=plan.broker, seed=plan.seed, hurried=plan.hurried, logs=plan.folder / "logs"
-        ) as world:
+        with running_world(broker=plan.broker, seed=plan.seed, hurried=plan.hurried, logs=log_folder) as world:
             chaos = Run(plan, world, effects, tell)
             watcher = Watcher(world)
             chaos.rounds()
             watcher.close()
             report = chaos.report
-            with world.connect() as connection:
-                report.findings = audit(connection, chaos.load.accepted, effects, chaos.following)
-                report.findings += [*watcher.compare(connection), *watcher.findings]
-            report.findings += _clients(chaos)
-            report.findings += [
-                Finding(OTHER, None, f"{process.name} ended by itself")
-                for process in world.processes.all
-                if not process.runs()
-            ]
-            for place, each in enumerate(report.rounds):
-                each.accepted = sum(accepted.round == place for accepted in chaos.load.accepted)
-            counts = by_round(report.findings, chaos.load.accepted)
-            report.by_round = {place: dict(found) for place, found in counts.items()}
-            answers = sum((client.answers for client in chaos.clients), type(chaos.clients[0].answers)())
-            report.notes = {"answers": dict(answers), "looks": watcher.looks, "accepted": len(chaos.load.accepted)}
+            report.findings = [*_reckoning(chaos, watcher), *_complaints(chaos)]
     finally:
         effects.close()
-    report.notes["logged"] = logs.summary(plan.folder / "logs")
-    report.findings += logs.findings(plan.folder / "logs")
+    report.findings += logs.findings(log_folder)
+    _count_by_round(report, chaos.load.accepted)
+    answers = sum((client.answers for client in chaos.clients), Counter[str]())
+    report.notes = {"answers": dict(answers), "looks": watcher.looks, "logged": logs.summary(log_folder)}
     report.took_s = time.monotonic() - began
     return report
 
 
-def _clients(chaos: Run) -> list[Finding]:
-    """What the clients complain of."""
+def _reckoning(chaos: Run, watcher: Watcher) -> list[Finding]:
+    """What the database, the witness, the watcher and the outside world say."""
+    with chaos.world.connect() as connection:
+        found = audit(connection, chaos.load.accepted, chaos.effects, chaos.following)
+        return [*found, *watcher.compare(connection), *watcher.findings]
+
+
+def _complaints(chaos: Run) -> list[Finding]:
+    """What the clients complain of, and processes that nobody has killed."""
     found = [Finding(OTHER, None, text) for client in chaos.clients for text in client.wrong]
-    found += [Finding(OTHER, None, f"two executions for one key: {text}") for text in chaos.load.doubled]
-    return found + [Finding(LOST, None, f"not accepted: {text}") for text in chaos.load.refused]
+    found += [Finding(TWICE, None, f"two executions for one key: {text}") for text in chaos.load.doubled]
+    found += [Finding(LOST, None, f"not accepted: {text}") for text in chaos.load.refused]
+    ended = [process.name for process in chaos.world.processes.all if not process.runs()]
+    return found + [Finding(OTHER, None, f"{name} ended by itself") for name in ended]
+
+
+def _count_by_round(report: Report, accepted: Sequence[Accepted]) -> None:
+    for place, each in enumerate(report.rounds):
+        each.accepted = sum(one.round == place for one in accepted)
+    report.by_round = {place: dict(found) for place, found in by_round(report.findings, accepted).items()}
