@@ -15,7 +15,7 @@ from shared.queries.shapes import Viewer
 from shared.queries.stats import counted, overview, recount
 from tests.chaos import witness
 from tests.chaos.effects import Effects
-from tests.chaos.kinds import DRAWN, tokens_of
+from tests.chaos.kinds import DOWN, DRAWN, LIMITED, SLOTS, tokens_of
 from tests.chaos.load import Accepted
 
 WRONG_COUNTERS = """
@@ -63,10 +63,33 @@ WHERE s.attempt > 0 AND s.completed_at IS NOT NULL AND s.state <> 'canceled'
 
 FOLLOWED = """
 SELECT e.id, 'followed by ' || count(f.id) FROM executions e LEFT JOIN executions f ON f.parent_id = e.id
-WHERE e.workflow_id = ANY(%(workflows)s) AND e.state = 'failed'
+WHERE e.workflow_id = %(workflow)s AND e.state = 'failed'
 GROUP BY e.id, e.on_failure HAVING count(f.id) <> 1 OR e.on_failure IS NOT NULL
 """
 """Failures that their failure workflow did not follow exactly once."""
+
+CHILDREN = """
+SELECT s.execution_id, s.node || ' ran ' || count(r.child_id) || ' children' FROM steps s LEFT JOIN subruns r
+  ON (r.execution_id, r.node, r.item) = (s.execution_id, s.node, s.item)
+WHERE s.node IN ('run1', 'run2') AND s.state = 'success'
+GROUP BY s.execution_id, s.node HAVING count(r.child_id) <> 1
+"""
+"""Steps that run another workflow and did not run it exactly once."""
+
+USE_OF_CHILDREN = """
+SELECT e.id, format('%s tokens of children, not %s', e.child_ai_tokens, s.tokens) FROM executions e JOIN (
+  SELECT r.execution_id, sum(c.ai_tokens + c.child_ai_tokens) AS tokens FROM subruns r JOIN executions c ON c.id = r.child_id
+  WHERE r.waits GROUP BY r.execution_id) AS s ON s.execution_id = e.id
+WHERE e.child_ai_tokens <> s.tokens
+"""
+"""Executions that do not know what the runs they waited for have used."""
+
+TOO_MANY = """
+SELECT x.id, count(*) || ' ran at once' FROM executions x JOIN executions y ON y.workflow_id = x.workflow_id
+  AND y.started_at <= x.started_at AND (y.completed_at IS NULL OR y.completed_at > x.started_at)
+WHERE x.workflow_id = %(workflow)s GROUP BY x.id HAVING count(*) > %(slots)s
+"""
+"""Runs that began although every slot of their workflow was taken."""
 
 NUMBERS = """
 SELECT e.workflow_id, (d.input->>'n')::int, count(*) FROM executions e JOIN execution_data d
@@ -115,9 +138,9 @@ KINDS = (LOST, OUTPUT, TWICE, CHANGED, COUNTS, CANCEL, OTHER)
 
 
 def audit(
-    connection: psycopg.Connection[Any], accepted: Sequence[Accepted], effects: Effects, following: list[UUID]
+    connection: psycopg.Connection[Any], accepted: Sequence[Accepted], effects: Effects, workflows: dict[str, UUID]
 ) -> list[Finding]:
-    """Everything that can be said at the end. `following`: the workflows whose failures another one follows."""
+    """Everything that can be said at the end. `workflows`: by the names of their kinds."""
     rows = dict(connection.execute(STATES).fetchall())
     found = [*_promises(accepted, rows), *_ends(connection, accepted, rows)]
     for what, query in (
@@ -128,10 +151,15 @@ def audit(
         (COUNTS, WRONG_COUNTERS),
         (OTHER, LEFT_OPEN),
         (OTHER, ATTEMPTS),
+        (TWICE, CHILDREN),
+        (COUNTS, USE_OF_CHILDREN),
     ):
         found += [Finding(what, *row) for row in connection.execute(query)]
     found += [Finding(OTHER, *row) for row in connection.execute(witness.UNKNOWN_TRANSITION, _transitions())]
-    found += [Finding(OTHER, *row) for row in connection.execute(FOLLOWED, {"workflows": following})]
+    found += [Finding(OTHER, *row) for row in connection.execute(FOLLOWED, {"workflow": workflows[DOWN]})]
+    found += [
+        Finding(OTHER, *row) for row in connection.execute(TOO_MANY, {"workflow": workflows[LIMITED], "slots": SLOTS})
+    ]
     found += [Finding(TWICE, None, f"request {row[1]} made {row[2]} executions") for row in connection.execute(NUMBERS)]
     return [*found, *_attempts(connection), *_effects(connection, effects), *_statistics(connection)]
 

@@ -12,6 +12,8 @@ from tests.interpreter import Interpreter
 Outputs = dict[tuple[str, str], Any]
 """By (node, item)."""
 MOST_TOKENS = 1_000_000
+SLOTS = 2
+DOWN, LIMITED = "down", "limits"
 DRAWN = "drawn"
 """The output of a step whose result is another one in each attempt: see `tokens_of`."""
 
@@ -34,10 +36,9 @@ class Kind:
     share: float
     """How often it is started, in relation to the others; 0: a random graph, all of which are started in turn."""
     definition: Definition
+    """`$child` and `$follower` in it stand for the ids of these workflows."""
     expected: Callable[[int], Expected]
     canceled: bool = False
-    follows: bool = False
-    """Its failures start the workflow named `follower`."""
 
 
 def all_kinds(seed: int, graphs: int, url: str) -> list[Kind]:
@@ -48,7 +49,8 @@ def all_kinds(seed: int, graphs: int, url: str) -> list[Kind]:
     for dag, scopes in zip(seeds[:graphs], seeds[graphs:], strict=True):
         found.append(_interpreted(f"graph {dag}", random_dag(dag, 3 + dag % 14)))
         found.append(_interpreted(f"scopes {scopes}", random_scopes(scopes)))
-    return found + [_calls(url), _flaky(url), _down(url), _waits(), _fails(), _slow(), _canceled(url)]
+    more = [_calls(url), _flaky(url), _down(url), _waits(), _fails(), _slow(), _parents(), _limited(), _canceled(url)]
+    return found + more
 
 
 def tokens_of(key: str, attempt: int) -> int:
@@ -58,9 +60,20 @@ def tokens_of(key: str, attempt: int) -> int:
     return random.randint(1, MOST_TOKENS)
 
 
-def follower() -> Kind:
+def others() -> list[Kind]:
+    """What no client starts: a run that follows a failure, a run that a step runs."""
+    return [_follower(), _child()]
+
+
+def _follower() -> Kind:
     """What failures of the kind `down` start."""
     return Kind("follower", 0, definition(node("note")), lambda n: Expected("success", "note"))
+
+
+def _child() -> Kind:
+    """What steps of the kinds `parents` and `cancels` run."""
+    source = definition(node("work", "simulate", _work(300)), node("out", params={"output": "{{ input.n }}"}))
+    return Kind("child", 0, source, lambda n: Expected("success", n))
 
 
 def probe() -> Kind:
@@ -106,8 +119,8 @@ def _flaky(url: str) -> Kind:
 
 def _down(url: str) -> Kind:
     """Fails for good after two attempts, and another workflow follows."""
-    source = definition(_call("down", f"{url}/down", 2), node("never"))
-    return Kind("down", 0.05, source, lambda n: Expected("failed", code="HTTP_STATUS"), follows=True)
+    source = definition(_call("down", f"{url}/down", 2), node("never")) | {"settings": {"onFailure": "$follower"}}
+    return Kind(DOWN, 0.05, source, lambda n: Expected("failed", code="HTTP_STATUS"))
 
 
 def _waits() -> Kind:
@@ -134,11 +147,39 @@ def _slow() -> Kind:
     return Kind("work", 0.08, definition(*nodes), lambda n: Expected("success", DRAWN))
 
 
+def _run(name: str) -> dict[str, Any]:
+    return node(name, "workflow.run", {"workflowId": "$child", "input": {"n": "{{ input.n }}"}})
+
+
+def _parents() -> Kind:
+    """Two runs of another workflow at the same time, and a step that reads both."""
+    end = node("end", params={"output": ["{{ steps.run1.output }}", "{{ steps.run2.output }}"]})
+    source = definition(_run("run1"), _run("run2"), end, edges=[edge("run1", "end"), edge("run2", "end")])
+    return Kind("parents", 0.08, source, lambda n: Expected("success", [n, n]))
+
+
+def _limited() -> Kind:
+    """Wait for one of two slots."""
+    source = definition(node("work", "simulate", _work(300))) | {"settings": {"maxConcurrent": SLOTS}}
+    return Kind(LIMITED, 0.06, source, lambda n: Expected("success", DRAWN))
+
+
 def _canceled(url: str) -> Kind:
-    """Long enough for a cancel in the middle: work, a wait, calls, side by side."""
-    nodes = [node("start"), _call("call", f"{url}/ok/canceled"), node("sleep", "delay", {"durationMs": 3_000})]
+    """Long enough for a cancel in the middle: work, a wait, a call, a run of another workflow, side by side."""
+    nodes = [
+        node("start"),
+        _run("nested"),
+        _call("call", f"{url}/ok/canceled"),
+        node("sleep", "delay", {"durationMs": 3_000}),
+    ]
     nodes += [node(f"work{each}", "simulate", _work(500)) for each in range(6)]
-    edges = [edge("start", "call"), edge("start", "sleep"), edge("call", "work0"), edge("sleep", "work3")]
+    edges = [
+        edge("start", "nested"),
+        edge("start", "call"),
+        edge("start", "sleep"),
+        edge("call", "work0"),
+        edge("sleep", "work3"),
+    ]
     edges += [edge(f"work{each}", f"work{each + 1}") for each in (0, 1, 3, 4)]
     source = definition(*nodes, edges=[*edges, edge("work2", "work5")])
     return Kind("cancels", 0.1, source, lambda n: Expected("canceled"), canceled=True)

@@ -1,5 +1,6 @@
 """One run: rounds of executions, a fault in the middle of each, and the reckoning at the end."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from tests.chaos.books import LOST, OTHER, TWICE, Finding, audit, by_round
 from tests.chaos.client import Client
 from tests.chaos.effects import Effects
 from tests.chaos.faults.base import Fault
-from tests.chaos.kinds import Kind, all_kinds, follower, probe
+from tests.chaos.kinds import all_kinds, others, probe
 from tests.chaos.load import Accepted, Load
 from tests.chaos.watcher import Watcher
 from tests.chaos.world import World, running_world
@@ -27,7 +28,7 @@ from tests.chaos.world import World, running_world
 PEOPLE = ("ada", "ben")
 LIVE = """
 SELECT count(*) FROM executions
-WHERE completed_at IS NULL OR (state = 'failed' AND on_failure IS NOT NULL)
+WHERE completed_at IS NULL OR awaited OR (state = 'failed' AND on_failure IS NOT NULL)
 """
 LIVE_OF = "SELECT count(*) FROM executions WHERE id = ANY(%s) AND completed_at IS NULL"
 STUCK = "SELECT id FROM executions WHERE id = ANY(%s) AND completed_at IS NULL"
@@ -84,9 +85,7 @@ class Run:
         self.kinds = all_kinds(plan.seed, plan.graphs, effects.url)
         self.probe = probe()
         workflows = self._add_workflows()
-        self.following = [
-            id for kind in self.kinds if kind.follows and (id := ids.decode(ids.WORKFLOW, workflows[kind.name]))
-        ]
+        self.workflows = {name: id for name, text in workflows.items() if (id := ids.decode(ids.WORKFLOW, text))}
         self.load = Load(self.clients, self.kinds, workflows, plan.seed)
         self.stuck: set[UUID] = set()
         self.report = Report(plan)
@@ -174,17 +173,17 @@ class Run:
 
     def _add_workflows(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for kind in (follower(), self.probe, *self.kinds):
-            source = kind.definition
-            if kind.follows:
-                source = source | {"settings": {"onFailure": found["follower"]}}
-            found[kind.name] = self._publish(kind, source)
+        for kind in (*others(), self.probe, *self.kinds):
+            source = json.dumps(kind.definition)
+            for name, id in found.items():
+                source = source.replace(f'"${name}"', f'"{id}"')
+            found[kind.name] = self._publish(kind.name, json.loads(source))
         return found
 
-    def _publish(self, kind: Kind, source: dict[str, Any]) -> str:
+    def _publish(self, name: str, source: dict[str, Any]) -> str:
+        body = {"name": name, "definition": source, "shared": True}
         client = self.clients[0]
-        body = {"name": kind.name, "definition": source, "shared": True}
-        workflow = client.must("POST", "/workflows", body, key=f"workflow-{kind.name.replace(' ', '-')}")
+        workflow = client.must("POST", "/workflows", body, key=f"workflow-{name.replace(' ', '-')}")
         client.must("POST", f"/workflows/{workflow['id']}/publish", {})
         return str(workflow["id"])
 
@@ -225,7 +224,7 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
 def _reckoning(chaos: Run, watcher: Watcher) -> list[Finding]:
     """What the database, the witness, the watcher and the outside world say."""
     with chaos.world.connect() as connection:
-        found = audit(connection, chaos.load.accepted, chaos.effects, chaos.following)
+        found = audit(connection, chaos.load.accepted, chaos.effects, chaos.workflows)
         return [*found, *watcher.compare(connection), *watcher.findings]
 
 
