@@ -6,7 +6,8 @@ from uuid import UUID
 
 import psycopg
 
-from tests.chaos.books import CHANGED, COUNTS, WRONG_LIVE_COUNTERS, Finding, differences
+from tests.chaos.books import CHANGED, COUNTS, Finding, differences
+from tests.chaos.questions import WRONG_LIVE_COUNTERS
 from tests.chaos.world import World
 
 EVERY_S = 0.5
