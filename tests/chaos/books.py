@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from shared import ids
-from shared.domain.states import EXECUTION, STEP
+from shared.domain.states import EXECUTION, STEP, TERMINAL_EXECUTION
 from shared.queries import executions
 from shared.queries.shapes import Viewer
 from shared.queries.stats import counted, overview, recount
@@ -75,7 +75,7 @@ def _promises(accepted: Sequence[Accepted], rows: dict[UUID, str]) -> Iterator[F
     """Whatever was accepted is there and over; whatever was canceled is canceled."""
     for each in accepted:
         state = rows.get(each.id, "missing")
-        if state not in ("success", "failed", "canceled"):
+        if state not in TERMINAL_EXECUTION:
             yield Finding(LOST, each.id, f"{each.kind.name} {each.number} is {state}")
         elif each.cancel in (200, 202) and state != "canceled":
             yield Finding(CANCEL, each.id, f"{each.kind.name} {each.number} is {state} after a {each.cancel}")
@@ -89,7 +89,7 @@ def _ends(
     """Status, output, the outputs of all steps and the error are those that a sequential program would give."""
     for each in accepted:
         expected, state = each.kind.expected(each.number), rows.get(each.id, "missing")
-        if each.kind.canceled:
+        if each.kind.canceled or state not in TERMINAL_EXECUTION:
             continue
         name = f"{each.kind.name} {each.number}"
         if state != expected.status:
