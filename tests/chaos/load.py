@@ -60,9 +60,11 @@ class Load:
             for place in range(count):
                 time.sleep(max(0.0, begun + place / per_s - time.monotonic()))
                 asked.append(self._pool.submit(self._job, round, first + place))
-            for each in asked:
-                each.result()
-            done.set_result(None)
+            failures = [error for each in asked if (error := each.exception()) is not None]
+            if failures:
+                done.set_exception(failures[0])
+            else:
+                done.set_result(None)
 
         threading.Thread(target=submit, name="load", daemon=True).start()
         return done

@@ -13,13 +13,15 @@ import psycopg
 
 from services.standalone import identity
 from services.standalone.ports import LOOPBACK
-from services.standalone.servers.postgres import Postgres
+from services.standalone.servers.base import Server
+from services.standalone.servers.postgres import APPLICATION, Postgres
 from services.standalone.servers.rabbitmq import RabbitMQ
 from services.standalone.servers.valkey import Valkey
 from shared.db.migrate import upgrade
 from tests.chaos import witness
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import Proxy
+from tests.servers.postgres import programs
 
 READY_S = 90.0
 BASE = {
@@ -63,7 +65,7 @@ class World:
 
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """A connection to the database itself, without the proxy."""
-        return psycopg.connect(self.postgres.url_of("flowversal", tcp=True), autocommit=True, **options)
+        return psycopg.connect(self.postgres.url_of(APPLICATION, tcp=True), autocommit=True, **options)
 
 
 def through(url: str, proxy: Proxy) -> str:
@@ -75,44 +77,52 @@ def through(url: str, proxy: Proxy) -> str:
 
 @contextmanager
 def running_world(*, broker: str, seed: int, hurried: bool, logs: Path) -> Iterator[World]:
-    """Start it all; stop it at the end. `broker`: `rabbitmq` or `redis`. The processes log into the folder `logs`."""
+    """Start it all; end it at the end. `broker`: `rabbitmq` or `redis`. The processes log into the folder `logs`."""
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fv-chaos-")))
-        folder.chmod(0o711)
-        user = identity.own(folder, [])
-        for name in ("postgres", "rabbitmq", "valkey"):
-            (folder / name).mkdir(mode=0o711)
-        rabbitmq = None
-        if broker == "rabbitmq":
-            rabbitmq = RabbitMQ(folder / "rabbitmq", logs / "rabbitmq.log", user, management=True)
-            rabbitmq.start()
-            stack.callback(rabbitmq.kill)
-        postgres = Postgres(folder / "postgres", logs / "postgres.log", user)
-        postgres.create()
-        postgres.start()
-        stack.callback(postgres.kill)
-        valkey = Valkey(folder / "valkey", logs / "valkey.log", user, persistent=True)
-        valkey.start()
-        stack.callback(valkey.kill)
-        for server in (postgres, valkey, *([rabbitmq] if rabbitmq else [])):
-            server.wait_ready(READY_S)
-        postgres.ensure_database()
-        upgrade(postgres.url)
-        with psycopg.connect(postgres.url, autocommit=True) as connection:
-            witness.install(connection)
-        broker_port = valkey.port if rabbitmq is None else rabbitmq.port("amqp")
-        to_postgres, to_broker = Proxy((LOOPBACK, postgres.port), seed), Proxy((LOOPBACK, broker_port), seed)
-        for proxy in (to_postgres, to_broker):
-            stack.callback(proxy.close)
+        postgres, valkey, rabbitmq = _servers(stack, broker, logs)
+        to_postgres = _proxy(stack, postgres.port, seed)
+        to_broker = _proxy(stack, valkey.port if rabbitmq is None else rabbitmq.port("amqp"), seed)
         settings = BASE | (HURRIED if hurried else {})
-        environment = os.environ | {
-            "DATABASE_URL": through(postgres.url_of("flowversal", tcp=True), to_postgres),
+        urls = {
+            "DATABASE_URL": through(postgres.url_of(APPLICATION, tcp=True), to_postgres),
             "BROKER_URL": through(valkey.url if rabbitmq is None else rabbitmq.url, to_broker),
             "REDIS_URL": valkey.url,
-            **settings,
         }
-        processes = Processes(environment, logs)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWVERSAL_")}
+        processes = Processes(kept | urls | settings, logs)
         stack.callback(processes.close)
         lease_s = float(settings.get("FLOWVERSAL_LEASE_S", "15"))
         yield World(postgres, valkey, rabbitmq, to_postgres, to_broker, processes, lease_s, hurried)
+
+
+def _servers(stack: ExitStack, broker: str, logs: Path) -> tuple[Postgres, Valkey, RabbitMQ | None]:
+    """Running servers in a folder that goes with the stack, and a database with a witness."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fv-chaos-")))
+    folder.chmod(0o711)
+    user = identity.own(folder, [programs()])
+    for name in ("postgres", "rabbitmq", "valkey"):
+        (folder / name).mkdir(mode=0o711)
+    postgres = Postgres(folder / "postgres", logs / "postgres.log", user, programs=programs())
+    valkey = Valkey(folder / "valkey", logs / "valkey.log", user, persistent=True)
+    rabbitmq = None
+    if broker == "rabbitmq":
+        rabbitmq = RabbitMQ(folder / "rabbitmq", logs / "rabbitmq.log", user, management=True)
+    postgres.create()
+    started: list[Server] = [postgres, valkey, *([] if rabbitmq is None else [rabbitmq])]
+    for server in started:
+        server.start()
+        stack.callback(server.kill)
+    for server in started:
+        server.wait_ready(READY_S)
+    postgres.ensure_database()
+    upgrade(postgres.url)
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        witness.install(connection)
+    return postgres, valkey, rabbitmq
+
+
+def _proxy(stack: ExitStack, port: int, seed: int) -> Proxy:
+    made = Proxy((LOOPBACK, port), seed)
+    stack.callback(made.close)
+    return made
