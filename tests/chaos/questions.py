@@ -96,3 +96,11 @@ SELECT (SELECT count(*) FROM stats_delta),
   (SELECT count(*) FROM executions WHERE state IN ('success', 'failed', 'canceled')),
   (SELECT count(*) FROM executions WHERE completed_at IS NOT NULL AND started_at IS NOT NULL)
 """
+
+LONGEST_WAITS = """
+SELECT format('%s s: %s of %s, attempt %s, %s', round(extract(epoch FROM s.started_at - s.ready_at), 1), s.node, w.name,
+  s.attempt, s.ready_at)
+FROM steps s JOIN executions e ON e.id = s.execution_id JOIN workflows w ON w.id = e.workflow_id
+WHERE s.started_at IS NOT NULL AND s.ready_at IS NOT NULL ORDER BY s.started_at - s.ready_at DESC LIMIT 20
+"""
+"""Which steps were ready for longest before a worker took them."""

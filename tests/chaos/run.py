@@ -15,7 +15,7 @@ import psycopg
 from shared import ids
 from shared.auth.secrets import fingerprint, hint
 from shared.db import tokens, users
-from tests.chaos import logs
+from tests.chaos import logs, questions
 from tests.chaos.books import LOST, OTHER, TWICE, Finding, audit, by_round
 from tests.chaos.client import Client
 from tests.chaos.effects import Effects
@@ -216,7 +216,7 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
     report.findings += logs.findings(log_folder)
     _count_by_round(report, chaos.load.accepted)
     answers = sum((client.answers for client in chaos.clients), Counter[str]())
-    report.notes = {"answers": dict(answers), "looks": watcher.looks, "logged": logs.summary(log_folder)}
+    report.notes |= {"answers": dict(answers), "looks": watcher.looks, "logged": logs.summary(log_folder)}
     report.took_s = time.monotonic() - began
     return report
 
@@ -224,6 +224,7 @@ def run(plan: Plan, tell: Callable[[str], None]) -> Report:
 def _reckoning(chaos: Run, watcher: Watcher) -> list[Finding]:
     """What the database, the witness, the watcher and the outside world say."""
     with chaos.world.connect() as connection:
+        chaos.report.notes["longest waits"] = [row[0] for row in connection.execute(questions.LONGEST_WAITS)]
         found = audit(connection, chaos.load.accepted, chaos.effects, chaos.workflows)
         return [*found, *watcher.compare(connection), *watcher.findings]
 
