@@ -26,7 +26,7 @@ def parsed() -> Plan:
     parser.add_argument("--executions", type=int, default=2400)
     parser.add_argument("--faults", default="", help="words, separated by commas; every fault whose name has one")
     parser.add_argument("--times", type=int, default=2, help="how often each fault is injected")
-    parser.add_argument("--minutes", type=float, default=18.0, help="begin no new round after so many")
+    parser.add_argument("--minutes", type=float, default=20.0, help="begin no new round after so many")
     parser.add_argument("--drain", type=float, default=180.0, help="seconds until what is not over counts as lost")
     parser.add_argument("--graphs", type=int, default=100, help="random graphs, and as many random nests of scopes")
     parser.add_argument("--broker", choices=["rabbitmq", "redis"], default="rabbitmq")
@@ -36,8 +36,9 @@ def parsed() -> Plan:
     faults = chosen(given.faults, given.broker, hurried=given.hurried)
     if not faults:
         parser.error("no fault has such a name")
-    order = faults * given.times
-    Random(given.seed).shuffle(order)
+    random = Random(given.seed)
+    # Every fault once before any comes again: whatever there is time for.
+    order = [fault for _ in range(given.times) for fault in random.sample(faults, len(faults))]
     folder = given.folder / f"{given.broker}-{given.seed}"
     return Plan(
         seed=given.seed,
