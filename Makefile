@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e lint type fmt migrate bench lock clean
+.PHONY: help setup run test e2e lint type fmt migrate bench chaos lock clean
 PYTHON_IN_VENV := .venv/bin/python
 
 help: ## List every target
@@ -47,6 +47,10 @@ migrate: ## Bring the database of DATABASE_URL to the newest schema; safe to run
 bench: setup ## Measure our chain against raw Dramatiq
 	@deploy/test-servers.sh
 	@exec $(PYTHON_IN_VENV) -m tests.bench
+
+chaos: setup ## Break everything that can break while executions run, about 15 minutes (see docs/reliability.md)
+	@deploy/test-servers.sh
+	@exec $(PYTHON_IN_VENV) -m tests.chaos
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs uv)
 	@deploy/lock.sh

@@ -109,9 +109,14 @@ def start_exporter(port: int, host: str = "127.0.0.1") -> Exporter:
     return Exporter(make_server(host, port, app, ThreadingWSGIServer, handler_class=_Silent))
 
 
+def shared_by_processes() -> bool:
+    """Whether the processes of this service share a folder of metrics."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+
+
 def registry() -> CollectorRegistry:
     """What to collect from: this process, or every process of the service when they share a folder."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if not shared_by_processes():
         return REGISTRY
     merged = CollectorRegistry()
     multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # registers itself

@@ -33,5 +33,9 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Drop the live gauges of a process that has ended; its counters stay in the sum."""
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    """Drop the live gauges of a process that has ended; its counters stay in the sum.
+
+    An error here would end the master, and with it the service.
+    """
+    if metrics.shared_by_processes():
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

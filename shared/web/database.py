@@ -52,6 +52,8 @@ def install_database(app: Flask, database_url: str, *, pool_size: int = 10) -> N
         },
     }
     db.init_app(app)
+    # Before the session's own end of a request, which would fail with the connection.
+    app.teardown_appcontext(lambda _error: release())
     with app.app_context():
         event.listen(db.engine, "connect", _prepare)
         event.listen(db.engine, "checkout", _refuse_dead)
@@ -74,8 +76,13 @@ def commit() -> None:
 
 
 def release() -> None:
-    """Roll back what is open and give the connection back to the pool before the request ends."""
-    db.session.remove()
+    """Roll back what is open and give the connection back to the pool before the request ends; a dead one is thrown away."""
+    try:
+        db.session.remove()
+    except UNREACHABLE:
+        # The connection was lost within the transaction: the server has rolled it back.
+        db.session().invalidate()
+        db.session.remove()
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.request import urlopen
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.standalone.gunicorn_config import child_exit
 from shared import metrics
 
 ROOT = Path(__file__).parents[2]
@@ -102,3 +104,8 @@ def test_processes_of_a_service_are_summed_also_under_gevent(tmp_path: Path) -> 
     text = _python(SERVE_UNDER_GEVENT, tmp_path)
     assert "flowversal_stale_outcomes_total 3.0" in text
     assert 'flowversal_queue_depth_messages{queue="q"} 7.0' in text
+
+
+def test_a_web_process_that_ends_does_not_take_the_master_with_it() -> None:
+    assert not metrics.shared_by_processes()
+    child_exit(None, SimpleNamespace(pid=os.getpid()))

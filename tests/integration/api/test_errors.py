@@ -1,7 +1,9 @@
 """Whatever goes wrong is a problem answer that says what to do, without a stack trace and without the input."""
 
+import threading
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 
@@ -102,6 +104,28 @@ def test_without_postgres_it_says_try_again_and_it_recovers_by_itself(admin: Cal
     assert answers[0].json["type"] == "/problems/unavailable"
     assert int(answers[0].headers["Retry-After"]) > 0
     assert (ready.status_code, ready.json["database"]) == (503, "unreachable")
+    assert admin.start(workflow).status_code == 202
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def test_a_connection_that_ends_within_a_request_says_try_again_too(
+    admin: Caller, connection: psycopg.Connection[Any]
+) -> None:
+    workflow = admin.workflow()
+    answers: list[Answer] = []
+    asked = threading.Thread(target=lambda: answers.append(admin.start(workflow)))
+    with connection.transaction():
+        connection.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
+        asked.start()
+        while not (waiting := connection.execute(WAITING).fetchall()):
+            assert asked.is_alive()
+        connection.execute("SELECT pg_terminate_backend(%s)", waiting[0])
+        asked.join()
+
+    assert (answers[0].status_code, answers[0].json["type"]) == (503, "/problems/unavailable")
+    assert connection.execute("SELECT count(*) FROM executions").fetchone() == (0,)
     assert admin.start(workflow).status_code == 202
 
 
