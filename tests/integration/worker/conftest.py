@@ -128,9 +128,9 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
     children: list[Started] = []
-    outside = Outside(
-        Settings(DATABASE_URL=scene.database_url), node_types(), lambda started, _: children.append(started)
-    )
+    folder = {"FLOWVERSAL_BLOB_DIR": str(blob_folder)} if blob_folder else {}
+    settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **folder})
+    outside = Outside(settings, node_types(), lambda started, _: children.append(started))
     http: Any = httpx2.AsyncClient()
     few = FewConnections(scene.database_url, application_name="payloads")
     store: Store = FileStore(blob_folder) if blob_folder else PostgresStore(few.borrow)

@@ -1,6 +1,7 @@
 """Large values through a worker: by reference from step to step, bounded, in either store; and what a crash leaves."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,18 @@ import pytest
 from services.worker.payloads import Limits
 from services.worker.running import Running
 from shared.blobs import Key
+from shared.db.blobs import PostgresStore
 from shared.domain.payload import parse_ref
+from shared.engine.large_input import Offload
 from shared.engine.orphans import sweep_puts
+from shared.engine.retry import retry_execution
+from shared.engine.start import start_execution
 from shared.queries import executions, steps, values
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import Viewer
 from tests.factories import definition, loop, node
 from tests.integration.clockwork.scene import Scene
+from tests.integration.worker.calling import Calling
 from tests.integration.worker.conftest import Pipeline
 
 LIMITS = Limits(offload=10_000, value=2_000_000, loaded=3_000_000, cached=500_000)
@@ -214,6 +220,56 @@ def test_a_value_of_another_execution_can_be_referred_to(scene: Scene, pipeline:
     )
     pipeline.process(b)
     assert record(scene, started.id)["output"] == 200_000
+
+
+def test_a_retry_goes_on_with_the_large_values_of_the_first(scene: Scene, pipeline: Pipeline) -> None:
+    source = definition(
+        node("a", params={"output": BIG}),
+        node("b", "fail", {"code": "NO", "message": "no"}),
+        node("c", params={"output": "{{ [len(steps.a.output), len(input.x)] }}"}),
+    )
+    scene.use(source)
+    given = {"x": "y" * 300_000}
+    with scene.connection.transaction():
+        offload = Offload(pipeline.store, 10_000)
+        if isinstance(pipeline.store, PostgresStore):
+            offload = Offload(PostgresStore(lambda: nullcontext(scene.connection)), 10_000)
+        first = start_execution(
+            scene.connection,
+            workflow_id=scene.workflow_id,
+            version_id=scene.version_id,
+            user_id=scene.user_id,
+            input=given,
+            trigger_type="api",
+            offload=offload,
+        )
+    pipeline.drain(first)
+    source["containers"][0]["nodes"][1] = node("b")
+    scene.use(source)
+    for edited, reused in ((None, 1), (json.dumps(given, separators=(",", ":")), 1), ('{"x":"1"}', 1)):
+        with scene.connection.transaction():
+            again = retry_execution(scene.connection, first.id, scene.version_id, user_id=scene.user_id, input=edited)
+        pipeline.drain(again)
+        shape = record(scene, again.id)
+        assert shape["status"] == "success"
+        assert shape["stepsReused"] == reused
+        assert shape["output"] == [200_000, 1 if edited == '{"x":"1"}' else 300_000]
+        assert ("inputRef" in shape) is (edited is None)
+
+
+def test_a_workflow_that_is_run_with_a_large_value_and_returns_one(scene: Scene, pipeline: Pipeline) -> None:
+    calling = Calling(scene, pipeline)
+    inner = calling.add([node("work", params={"output": "{{ [input, input] }}"})])
+    ref = calling.begin(params={"input": "{{ 'ab' * 100000 }}"}, workflow=inner)
+    child = calling.call(ref)
+    stored = scene.one("SELECT input, input_blob FROM execution_data WHERE execution_id = %s AND node = ''", child)
+    assert stored["input"] is None
+    assert stored["input_blob"]["size"] == 200_002
+    calling.run_child(child)
+    calling.report()
+    calling.pipeline.follow(ref)
+    calling.pipeline.follow(ref._replace(node="last"))
+    assert output(scene, pipeline, ref.execution_id) == ["ab" * 100_000] * 2
 
 
 def test_rows_from_before_are_read_as_they_are(scene: Scene, pipeline: Pipeline) -> None:
