@@ -272,6 +272,21 @@ def test_a_workflow_that_is_run_with_a_large_value_and_returns_one(scene: Scene,
     assert output(scene, pipeline, ref.execution_id) == ["ab" * 100_000] * 2
 
 
+def test_a_workflow_whose_large_output_is_gone(scene: Scene, pipeline: Pipeline) -> None:
+    calling = Calling(scene, pipeline)
+    inner = calling.add([node("work", params={"output": BIG})])
+    ref = calling.begin(workflow=inner)
+    child = calling.call(ref)
+    calling.run_child(child)
+    found = scene.one("SELECT output_blob FROM execution_data WHERE execution_id = %s AND node = 'work'", child)
+    stored = parse_ref(found["output_blob"])
+    assert stored is not None
+    pipeline.store.delete(Key(stored.execution_id, stored.id))
+    calling.report()
+    calling.pipeline.follow(ref)
+    assert calling.error(ref)["code"] == "PAYLOAD_GONE"
+
+
 def test_rows_from_before_are_read_as_they_are(scene: Scene, pipeline: Pipeline) -> None:
     """Values above the threshold that were stored in their rows."""
     scene.use(definition(node("a"), node("b", params={"output": "{{ [len(steps.a.output), len(input.x)] }}"})))
