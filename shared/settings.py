@@ -38,7 +38,16 @@ class Settings(BaseSettings):
     allow_private_networks: str = Field("", validation_alias="FLOWVERSAL_ALLOW_PRIVATE_NETWORKS")
     """Comma-separated ranges, `10.0.0.0/8` or with a port `127.0.0.1/32:8000`, that nodes may reach although private."""
 
-    max_output_bytes: int = Field(4_000_000, validation_alias="FLOWVERSAL_MAX_OUTPUT_BYTES", ge=1_000, le=50_000_000)
+    max_output_bytes: int = Field(
+        64_000_000, validation_alias="FLOWVERSAL_MAX_OUTPUT_BYTES", ge=1_000, le=1_000_000_000
+    )
+    offload_bytes: int = Field(128_000, validation_alias="FLOWVERSAL_OFFLOAD_BYTES", ge=1_000, le=1_000_000)
+    """A value above it goes to the blob store: from about here on that is quicker than a row, and holds up nobody else."""
+    max_loaded_bytes: int = Field(256_000_000, validation_alias="FLOWVERSAL_MAX_LOADED_BYTES", ge=1_000_000)
+    """Large values that the steps of one worker process hold at a time; a single step never more than that either."""
+    blob_cache_bytes: int = Field(64_000_000, validation_alias="FLOWVERSAL_BLOB_CACHE_BYTES", ge=0)
+    blob_dir: Path | None = Field(None, validation_alias="FLOWVERSAL_BLOB_DIR")
+    """A folder that every process sees: large values become files in it. None: they are in Postgres."""
     max_request_bytes: int = Field(2_000_000, validation_alias="FLOWVERSAL_MAX_REQUEST_BYTES", ge=1_000)
     lease_s: float = Field(15.0, validation_alias="FLOWVERSAL_LEASE_S", ge=1)
     heartbeat_s: float = Field(5.0, validation_alias="FLOWVERSAL_HEARTBEAT_S", gt=0)

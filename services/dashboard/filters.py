@@ -73,6 +73,13 @@ def number(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}".replace(",", THIN_SPACE)
 
 
+def size(count: int) -> str:
+    """812 bytes, 4.2 KB, 51.3 MB."""
+    if count < 1_000:
+        return plural(count, "byte")
+    return f"{count / 1_000:.1f} KB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
 def percent(share: float | None) -> str:
     """67 % for 0.667; a dash for None."""
     return NOTHING if share is None else f"{round(share * 100)}{THIN_SPACE}%"
@@ -138,6 +145,7 @@ def _moment(at_ms: int) -> datetime:
 FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "number": number,
+    "size": size,
     "percent": percent,
     "ago": ago,
     "until": until,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import random
 from typing import Any
@@ -11,23 +11,31 @@ from uuid import UUID
 
 from services.worker import scope
 from services.worker.context import StepContext
+from services.worker.parameters import evaluate
+from services.worker.payloads import Payloads, too_large
 from services.worker.running import Registry, Running
 from shared import ids
-from shared.callbacks import mask_tokens
-from shared.domain import items
-from shared.domain.errors import InvalidValue, NodeError, StaleFence, Unavailable
+from shared.callbacks import PATH, mask_tokens
+from shared.domain.errors import InvalidValue, NodeError, StaleFence, TooLarge, Unavailable
 from shared.domain.outcome import CHILD, Ask, Kind, Outcome
-from shared.domain.values import from_json, to_json
-from shared.engine import reads
-from shared.engine.requests import Claimed, Value
+from shared.domain.values import to_json
+from shared.engine.requests import Claimed
 from shared.expr import ExpressionError
 from shared.log import get_logger
 from shared.nodes.base import Call, Done, NodeType, Wait
 
-MAX_INPUT_BYTES = 1_000_000
+MAX_ASK_BYTES = 1_000_000
 # Up to six bytes for each character, where all of them are control characters.
 MAX_ERROR_BYTES = 6 * 4_000 + 1_000
 _log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Given:
+    """What a step was given: JSON, or its bytes where it is too large to travel with the outcome."""
+
+    text: str | None = None
+    large: bytes | None = None
 
 
 class Runner:
@@ -38,57 +46,88 @@ class Runner:
         loop: asyncio.AbstractEventLoop,
         registry: Registry,
         node_types: Mapping[str, NodeType],
-        max_output_bytes: int,
+        payloads: Payloads,
         start_child: Callable[[Claimed, Call], UUID],
     ) -> None:
         self._loop = loop
         self._registry = registry
         self._node_types = node_types
-        self._max_output_bytes = max_output_bytes
+        self._payloads = payloads
+        self._most = payloads.limits.value
         self._start_child = start_child
 
     def run(self, claimed: Claimed, running: Running, ctx: StepContext) -> Outcome:
-        """The outcome of one attempt. Its texts are JSON that Postgres takes.
+        """The outcome of one attempt. Its texts are JSON that Postgres takes; what is large is stored.
 
         Raises nothing but Unavailable, where it could not be found out whether a called workflow was started.
         """
-        given: str | None = None
+        given = _Given()
         try:
-            params = evaluate(claimed, ctx.callback_urls)
-            if claimed.node.body is not None:
-                return self._scope(claimed, ctx, params)
-            given = _input_text(params)
-            node_type = self._node_types[claimed.node.type]
-            result = self._call(node_type, node_type.parse(params), claimed, running, ctx)
-            return self._succeeded(claimed, ctx, given, result)
+            outcome = self._attempt(claimed, running, ctx, given)
+            if given.large is not None and outcome.kind in (Kind.DONE, Kind.FAILED, Kind.STOPPED):
+                return self._with_input(claimed, running, outcome, given.large)
+            return outcome
+        finally:
+            self._payloads.room.leave(running)
+
+    def _with_input(self, claimed: Claimed, running: Running, outcome: Outcome, given: bytes) -> Outcome:
+        """The outcome with a large input; one that cannot be stored is described."""
+        try:
+            return replace(outcome, input=self._payloads.keep(claimed, running, given))
+        except NodeError as error:
+            return replace(outcome, input=_note(error))
+
+    def _attempt(self, claimed: Claimed, running: Running, ctx: StepContext, given: "_Given") -> Outcome:
+        """The outcome, whatever is raised."""
+        try:
+            return self._do(claimed, running, ctx, given)
         except Unavailable:
             raise
         except StaleFence:
             # Nobody will take this outcome; whoever has the step now hands in another.
-            return _outcome(claimed, Kind.STOPPED, ctx, input=given)
+            return _outcome(claimed, Kind.STOPPED, ctx, input=given.text)
         except NodeError as error:
-            return failed(claimed, error, ctx=ctx, given=given)
+            return failed(claimed, error, ctx=ctx, given=given.text)
         except ExpressionError as error:
-            return failed(claimed, NodeError(error.code, str(error)), ctx=ctx, given=given)
+            return failed(claimed, NodeError(error.code, str(error)), ctx=ctx, given=given.text)
         except InvalidValue as error:
-            return failed(claimed, NodeError("INVALID_OUTPUT", str(error)), ctx=ctx, given=given)
+            reason = too_large(error) if isinstance(error, TooLarge) else NodeError("INVALID_OUTPUT", str(error))
+            return failed(claimed, reason, ctx=ctx, given=given.text)
         except (CancelledError, asyncio.CancelledError):
             if running.stopped:
-                return _outcome(claimed, Kind.STOPPED, ctx, input=given)
+                return _outcome(claimed, Kind.STOPPED, ctx, input=given.text)
             text = f"The node canceled itself; this is a bug of the node type {claimed.node.type!r}."
-            return failed(claimed, NodeError("NODE_BUG", text, retryable=True), ctx=ctx, given=given)
+            return failed(claimed, NodeError("NODE_BUG", text, retryable=True), ctx=ctx, given=given.text)
         except Exception as error:  # noqa: BLE001 - third-party nodes may raise anything
             _log.exception("a node raised what it does not document", node_type=claimed.node.type)
             text = f"The node raised {type(error).__name__}; this is a bug of the node type {claimed.node.type!r}."
-            return failed(claimed, NodeError("NODE_BUG", text), ctx=ctx, given=given)
+            return failed(claimed, NodeError("NODE_BUG", text), ctx=ctx, given=given.text)
 
-    def _scope(self, claimed: Claimed, ctx: StepContext, params: Any) -> Outcome:
-        """A scope opens, or its results are collected: a worker runs it twice."""
-        if claimed.results is None:
-            values = scope.values_of(claimed, params, self._max_output_bytes)
-            if values != ():
-                return _outcome(claimed, Kind.OPEN, ctx, items=values)
-        output = scope.result_of(claimed, self._max_output_bytes)
+    def _do(self, claimed: Claimed, running: Running, ctx: StepContext, given: "_Given") -> Outcome:
+        """The outcome of what goes well; raises what does not."""
+        if claimed.results is not None:
+            return self._collect(claimed, running, ctx)
+        claimed = self._payloads.load(claimed, running)
+        params = evaluate(claimed, ctx.callback_urls)
+        if claimed.node.body is not None:
+            return self._open(claimed, running, ctx, params)
+        self._note_input(params, given)
+        node_type = self._node_types[claimed.node.type]
+        result = self._call(node_type, node_type.parse(params), claimed, running, ctx)
+        return self._succeeded(claimed, running, ctx, given.text, result)
+
+    def _open(self, claimed: Claimed, running: Running, ctx: StepContext, params: Any) -> Outcome:
+        """A scope opens; a loop over nothing is over at once. A worker runs a scope twice: see `_collect`."""
+        values = scope.values_of(claimed, params, self._most)
+        if values == ():
+            return _outcome(claimed, Kind.DONE, ctx, output=scope.result_of(claimed, self._most).decode())
+        kept = None if values is None else self._payloads.keep_items(claimed, running, values)
+        return _outcome(claimed, Kind.OPEN, ctx, items=kept)
+
+    def _collect(self, claimed: Claimed, running: Running, ctx: StepContext) -> Outcome:
+        """The steps of a scope are over: what they have left is its output."""
+        found = replace(claimed, results=self._payloads.load_results(claimed, running))
+        output = self._payloads.keep(claimed, running, scope.result_of(found, self._most))
         error = scope.error_of(claimed)
         if error is None:
             return _outcome(claimed, Kind.DONE, ctx, output=output)
@@ -99,6 +138,11 @@ class Runner:
     ) -> Done | Wait:
         if running.stopped:
             raise CancelledError
+        needed = node_type.memory_bytes(params)
+        if needed:
+            self._payloads.room.take(running, needed, within_s=claimed.node.timeout_ms / 1000)
+            if running.stopped:
+                raise CancelledError
         coroutine = node_type.run(ctx, params)
         result = _run_pure(coroutine) if node_type.pure else self._run_on_loop(coroutine, claimed, running)
         return self._started(claimed, running, result) if isinstance(result, Call) else result
@@ -125,10 +169,24 @@ class Runner:
         child = self._start_child(claimed, call)
         return Wait(ask=CHILD) if call.wait else Done({"executionId": ids.encode(ids.EXECUTION, child)})
 
-    def _succeeded(self, claimed: Claimed, ctx: StepContext, given: str | None, result: Done | Wait) -> Outcome:
+    def _note_input(self, params: Any, given: "_Given") -> None:
+        """What the step was given, for people to see; what cannot be stored is described instead."""
+        try:
+            raw = to_json(params, max_bytes=self._most)
+        except InvalidValue as error:
+            given.text = _note(error)
+            return
+        if len(raw) <= self._payloads.limits.offload:
+            given.text = mask_tokens(raw.decode())
+        else:
+            given.large = mask_tokens(raw.decode()).encode() if PATH.encode() in raw else raw
+
+    def _succeeded(
+        self, claimed: Claimed, running: Running, ctx: StepContext, given: str | None, result: Done | Wait
+    ) -> Outcome:
         if isinstance(result, Wait):
             return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result), ask=_checked(result.ask))
-        output = to_json(result.output, max_bytes=self._max_output_bytes).decode()
+        output = self._payloads.keep(claimed, running, to_json(result.output, max_bytes=self._most))
         return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
 
@@ -141,46 +199,6 @@ def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call]) -> Done | Wait
         return result
     coroutine.close()
     raise NodeError("NODE_BUG", "The node type says it is pure, but it awaits something.")
-
-
-def evaluate(claimed: Claimed, callback_urls: Mapping[str, str] | None = None) -> Any:
-    """The parameters with every expression replaced; reads only what the claim brought, and the addresses of callbacks."""
-    template = claimed.node.params
-    if not template.has_expressions:
-        return template.source
-    found: dict[str, Any] = {
-        "input": _value(claimed.values.get("", Value()).output),
-        "steps": {node: _read(claimed, node) for node in claimed.node.reads},
-        "now": datetime.now(UTC),
-    }
-    if not template.names.isdisjoint(("item", "index")):
-        found |= _item(claimed, reads.innermost_loop(claimed.plan, claimed.node))
-    for name, prefix, id in (
-        ("execution", ids.EXECUTION, claimed.key[0]),
-        ("workflow", ids.WORKFLOW, claimed.workflow_id),
-    ):
-        if name in template.names:
-            found[name] = {"id": ids.encode(prefix, id)}
-    if callback_urls:
-        found["execution"]["callbackUrls"] = callback_urls
-    return template.evaluate(found)
-
-
-def _read(claimed: Claimed, name: str) -> dict[str, Any]:
-    """What `steps.<name>` is: an earlier step's output and error; a loop around this step has its present item."""
-    if name in claimed.node.scopes:
-        return _item(claimed, name)
-    value = claimed.values.get(name, Value())
-    return {"output": _value(value.output), "error": _value(value.error)}
-
-
-def _item(claimed: Claimed, loop: str) -> dict[str, Any]:
-    key = items.cut(claimed.key[2], claimed.plan.nodes[loop].depth + 1)
-    return {"item": _value(claimed.values.get(loop, Value()).output), "index": items.index(key)}
-
-
-def _value(text: str | None) -> Any:
-    return None if text is None else from_json(text)
 
 
 def failed(claimed: Claimed, error: NodeError, *, ctx: StepContext | None = None, given: str | None = None) -> Outcome:
@@ -232,12 +250,9 @@ def _error_json(code: str, message: str, *, retryable: bool) -> str:
     return to_json({"code": code, "message": clean, "retryable": retryable}, max_bytes=MAX_ERROR_BYTES).decode()
 
 
-def _input_text(params: Any) -> str | None:
-    """What the step was given, for people to see; too large or unstorable inputs are described instead."""
-    try:
-        return mask_tokens(to_json(params, max_bytes=MAX_INPUT_BYTES).decode())
-    except InvalidValue as error:
-        return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_INPUT_BYTES).decode()
+def _note(error: Exception) -> str:
+    """In place of an input."""
+    return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_ERROR_BYTES).decode()
 
 
 def _wait_s(wait: Wait) -> float | None:
@@ -249,5 +264,5 @@ def _wait_s(wait: Wait) -> float | None:
 def _checked(ask: Ask | None) -> Ask | None:
     """The question as it is; raises InvalidValue where Postgres could not take its text."""
     if ask is not None:
-        to_json([ask.message, *ask.approvers], max_bytes=MAX_INPUT_BYTES)
+        to_json([ask.message, *ask.approvers], max_bytes=MAX_ASK_BYTES)
     return ask

@@ -21,11 +21,14 @@ from services.worker.attempt import Runner
 from services.worker.heartbeat import Heartbeat
 from services.worker.logs import LogWriter
 from services.worker.outside import Outside
+from services.worker.payloads import Limits, Payloads
 from services.worker.reporter import Reporter
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
 from shared import log, metrics
+from shared.blobs import make_store
 from shared.broker import is_rabbitmq, make_broker, queue_names
+from shared.db.few import FewConnections
 from shared.domain.messages import ACTOR
 from shared.engine.batch import Options
 from shared.engine.committer import Committer
@@ -83,11 +86,13 @@ def run(settings: Settings) -> None:
     outside = Outside(settings, node_types(), announcer.started)
     reporter = announcer.reporter = Reporter(lambda child: announcer.reported(outside.report(child)))
     committer = Committer(settings.database_url, options, announcer.batch)
+    few = FewConnections(settings.database_url, application_name="flowversal-payloads")
+    payloads = Payloads(make_store(settings, few.borrow), few.borrow, _limits(settings))
     loop = start_loop()
     runner = StepRunner(
         database_url=settings.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), settings.max_output_bytes, outside.start_child),
+        runner=Runner(loop, registry, node_types(), payloads, outside.start_child),
         publisher=publisher,
         registry=registry,
         logs=logs,
@@ -107,8 +112,17 @@ def run(settings: Settings) -> None:
     worker.start()
     _wait_for_stop()
     worker.stop(timeout=STOP_TIMEOUT_MS)
-    for part in (committer, reporter, publisher, heartbeat, logs, outside, hints):
+    for part in (committer, reporter, publisher, heartbeat, logs, outside, hints, few):
         part.close()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        offload=settings.offload_bytes,
+        value=settings.max_output_bytes,
+        loaded=settings.max_loaded_bytes,
+        cached=settings.blob_cache_bytes,
+    )
 
 
 def _client(loop: asyncio.AbstractEventLoop, settings: Settings) -> httpx2.AsyncClient:

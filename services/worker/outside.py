@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import set_json_loads
 
+from shared.blobs import Store, make_store
 from shared.callbacks import url_of
 from shared.db import waits
 from shared.db.keys import callback_key
@@ -17,6 +19,7 @@ from shared.domain import items
 from shared.domain.errors import Unavailable
 from shared.domain.values import from_json
 from shared.engine.complete import Applied
+from shared.engine.large_input import Offload
 from shared.engine.report import report_child
 from shared.engine.requests import Claimed
 from shared.engine.start import Started
@@ -52,8 +55,15 @@ class Outside:
         by = "timer" if claimed.node.body is not None else self._node_types[claimed.node.type].resumed_by
         if by == "timer":
             return None
-        find = child_result if by == "child" else waits.answer_of
-        return self._ask(lambda connection: find(connection, claimed.key))
+        if by == "child":
+            most = self._settings.max_output_bytes
+            return self._ask(
+                lambda connection: child_result(connection, claimed.key, self._store(connection), max_bytes=most)
+            )
+        return self._ask(lambda connection: waits.answer_of(connection, claimed.key))
+
+    def _store(self, connection: psycopg.Connection[Any]) -> Store:
+        return make_store(self._settings, lambda: nullcontext(connection))
 
     def start_child(self, claimed: Claimed, call: Call) -> UUID:
         """Start the workflow that a running step calls, unless it did already. Raises NodeError, StaleFence, Unavailable."""
@@ -65,6 +75,7 @@ class Outside:
                 claimed.fence,
                 call,
                 max_input_bytes=settings.max_request_bytes,
+                offload=Offload(self._store(connection), settings.offload_bytes),
                 republish_s=settings.republish_after_s,
             )
         )

@@ -11,13 +11,14 @@ import httpx2
 import orjson
 import psycopg
 
-from services.worker.attempt import Runner, refused
+from services.worker.attempt import Runner, failed, refused
 from services.worker.context import StepContext
 from services.worker.logs import LogWriter
 from services.worker.outside import Outside
 from services.worker.running import Registry, Running, hold
 from shared import metrics
 from shared.db.pool import connect
+from shared.domain.errors import NodeError
 from shared.domain.outcome import Outcome
 from shared.engine.committer import Committer
 from shared.engine.repair import ready_successors
@@ -94,7 +95,11 @@ class StepRunner:
             ended.add_done_callback(lambda _: acknowledge())
 
     def _run(self, claimed: Claimed, running: Running) -> Outcome:
-        answer = self._outside.answer(claimed) if claimed.resumed else None
+        try:
+            answer = self._outside.answer(claimed) if claimed.resumed else None
+        except NodeError as error:
+            # What it waited for is there, but too large to take, or gone from the store.
+            return failed(claimed, error)
         urls = self._outside.callback_urls(claimed)
         ctx = StepContext(claimed, self._logs, self._http, self._threads, answer=answer, callback_urls=urls)
         metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)

@@ -25,6 +25,8 @@ class Running:
     refused: BaseException | None = None
     """Why its outcome could not be stored."""
     started: float = field(default_factory=time.monotonic)
+    held: int = 0
+    """Bytes of the room for large values that it has taken."""
 
 
 class Registry:

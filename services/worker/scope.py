@@ -5,20 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain import items
-from shared.domain.errors import InvalidValue, NodeError
+from shared.domain.errors import NodeError, TooLarge
 from shared.domain.fields import kind
 from shared.domain.plan import Body
 from shared.domain.values import from_json, to_json
 from shared.engine.requests import Claimed, Results, Value
 
 MAX_ITEMS = 10_000
-_NOTHING = "null"
+_NOTHING = b"null"
 
 
-def values_of(claimed: Claimed, params: Any, max_bytes: int) -> tuple[str, ...] | None:
+def values_of(claimed: Claimed, params: Any, max_bytes: int) -> tuple[bytes, ...] | None:
     """The items of a loop, each as JSON; None for a scope that does not loop.
 
-    Raises NodeError where `forEach` gives no list or too long a one, InvalidValue where the list cannot be stored.
+    Raises NodeError where `forEach` gives no list or too long a one, InvalidValue where the list cannot be stored, TooLarge for more than `max_bytes`.
     """
     if not body_of(claimed).loops:
         return None
@@ -30,24 +30,25 @@ def values_of(claimed: Claimed, params: Any, max_bytes: int) -> tuple[str, ...] 
         text = f"The list has {len(found):,} items; a loop takes at most {MAX_ITEMS:,}. Split the list, or filter it."
         raise NodeError("TOO_MANY_ITEMS", text)
     to_json(found, max_bytes=max_bytes)
-    return tuple(to_json(value, max_bytes=max_bytes).decode() for value in found)
+    return tuple(to_json(value, max_bytes=max_bytes) for value in found)
 
 
-def result_of(claimed: Claimed, max_bytes: int) -> str:
+def result_of(claimed: Claimed, max_bytes: int) -> bytes:
     """The output of a scope whose steps are over, as JSON: that of its last step, in a loop a list with one for each item.
 
-    Several last steps: an object by node id. An item that failed leaves the fallback. Raises InvalidValue for more than
+    Several last steps: an object by node id. An item that failed leaves the fallback. Raises TooLarge for more than
     `max_bytes`.
     """
     body, results = body_of(claimed), claimed.results or Results(0, 0, {})
     if body.loops:
         keys = (items.key(claimed.key[2], index) for index in range(results.children))
         found = [_item_result(body, results, claimed.node.id, key) for key in keys]
-        text = f"[{','.join(found)}]"
+        text = b"[" + b",".join(found) + b"]"
     else:
         text = _result(body, results, claimed.key[2])
     if len(text) > max_bytes:
-        raise InvalidValue("", f"the results of {claimed.node.name} have more than {max_bytes:,} bytes")
+        size = f"{len(text):,} bytes, the limit is {max_bytes:,}"
+        raise TooLarge("", f"The results of {claimed.node.name} have {size}: keep only the parts you need")
     return text
 
 
@@ -70,21 +71,24 @@ def body_of(claimed: Claimed) -> Body:
     return claimed.node.body
 
 
-def _item_result(body: Body, results: Results, loop: str, key: str) -> str:
+def _item_result(body: Body, results: Results, loop: str, key: str) -> bytes:
     item = results.values.get((loop, key))
     if item is not None and item.error is not None:
-        return body.fallback or _NOTHING
+        return _NOTHING if body.fallback is None else body.fallback.encode()
     return _result(body, results, key)
 
 
-def _result(body: Body, results: Results, at: str) -> str:
+def _result(body: Body, results: Results, at: str) -> bytes:
     outputs = _outputs(body, results.values, at)
     if len(outputs) == 1:
         return next(iter(outputs.values()))
-    return "{" + ",".join(f"{json.dumps(node)}:{text}" for node, text in outputs.items()) + "}" if outputs else _NOTHING
+    parts = (json.dumps(node).encode() + b":" + text for node, text in outputs.items())
+    return b"{" + b",".join(parts) + b"}" if outputs else _NOTHING
 
 
-def _outputs(body: Body, values: Mapping[tuple[str, str], Value], at: str) -> dict[str, str]:
+def _outputs(body: Body, values: Mapping[tuple[str, str], Value], at: str) -> dict[str, bytes]:
     """What the last steps of one pass have left, JSON by node."""
     found = ((node, values.get((node, at), Value()).output) for node in body.ends)
-    return {node: output for node, output in found if output is not None}
+    return {
+        node: output if isinstance(output, bytes) else output.encode() for node, output in found if output is not None
+    }

@@ -142,6 +142,17 @@ advanced AS (  -- counters and states, computed under the lock: one row an execu
 )
 """All that a batch of outcomes changes, in one statement: attempts, steps, successors, data, executions, statistics."""
 
+INSERT_REFERRING = """
+INSERT INTO {execution_data} (execution_id, node, item, input, output, error, input_blob, input_preview, output_blob,
+                              output_preview)
+SELECT k.execution_id, k.node, k.item, k.input::json, k.output::json, k.error::json, k.input_blob::json,
+  k.input_preview, k.output_blob::json, k.output_preview
+FROM json_to_recordset(%(referring)s::json)
+  AS k(execution_id uuid, node text, item text, input text, output text, error text, input_blob text,
+       input_preview text, output_blob text, output_preview text)
+"""
+"""Like `stored` of COMPLETE, for values that are in the blob store: only batches that have such send it."""
+
 CANCEL_OPEN = """
 WITH open AS (
   SELECT execution_id, node, item, state FROM {steps}
@@ -192,15 +203,23 @@ NOTIFY_STEPS = "SELECT pg_notify('flowversal_stop', told) FROM json_array_elemen
 """Tell every worker that listens to stop these steps (`<execution> <node> <item>`); sent at commit."""
 
 READ_RESULTS = """
-SELECT s.execution_id, s.node, s.item, s.children, s.children_failed, d.node, d.item, d.output::text, d.error::text
-FROM json_to_recordset(%(scopes)s::json)
-  AS k(execution_id uuid, node text, item text, ends text[], low text, high text)
-JOIN {steps} s ON s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
-LEFT JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = ANY(k.ends)
-  AND d.item BETWEEN k.low AND k.high
-WHERE s.children IS NOT NULL
+SELECT r.execution_id, r.node, r.item, r.children, r.children_failed, r.end_node, r.end_item,
+  CASE WHEN sum(r.bytes) OVER (PARTITION BY r.execution_id, r.node, r.item) <= %(most)s::bigint THEN r.output END::text,
+  r.error::text, r.output_blob::text, r.bytes
+FROM (
+  SELECT s.execution_id, s.node, s.item, s.children, s.children_failed, d.node AS end_node, d.item AS end_item,
+    d.output, d.error, d.output_blob, octet_length(d.output::text) AS bytes
+  FROM json_to_recordset(%(scopes)s::json)
+    AS k(execution_id uuid, node text, item text, ends text[], low text, high text)
+  JOIN {steps} s ON s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
+  LEFT JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = ANY(k.ends)
+    AND d.item BETWEEN k.low AND k.high
+  WHERE s.children IS NOT NULL) r
 """
-"""What the steps inside claimed scopes have left, where they have run: a row for each end and item; in no order."""
+"""What the steps inside claimed scopes have left, where they have run: a row for each end and item; in no order.
+
+Scopes with more than `most` bytes of outputs get their sizes only: who claims them reads the outputs on its own.
+"""
 
 INSERT_STATS = _APPEND_STATS + "FROM {executions} WHERE id = %(id)s"
 """The row of statistics of an execution that ended without an outcome: canceled, or settled."""
@@ -209,7 +228,8 @@ UNHURRIED = "SELECT set_config('synchronous_commit', 'off', true)"
 """Let this transaction reach the disk with the next one that waits for it, within 0.6 s at most."""
 
 READ_VALUES = """
-SELECT d.execution_id, d.node, d.item, (CASE WHEN k.given THEN d.input ELSE d.output END)::text, d.error::text
+SELECT d.execution_id, d.node, d.item, (CASE WHEN k.given THEN d.input ELSE d.output END)::text, d.error::text,
+  (CASE WHEN k.given THEN d.input_blob ELSE d.output_blob END)::text
 FROM json_to_recordset(%(keys)s::json) AS k(execution_id uuid, node text, item text, given bool)
 JOIN {execution_data} d ON d.execution_id = k.execution_id AND d.node = k.node AND d.item = k.item
 """

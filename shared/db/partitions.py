@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-PARTITIONED = ("executions", "steps", "step_attempts", "execution_data", "execution_logs")
+PARTITIONED = ("executions", "steps", "step_attempts", "execution_data", "execution_logs", "blobs")
 WEEKS_AHEAD = 8
 LOCK = 0x70617274
 FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)

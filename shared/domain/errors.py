@@ -3,7 +3,8 @@
 FlowversalError
 ├── RequestError            the caller's fault; never retried
 │   ├── InvalidDefinition   every problem of a definition at once, each with its path
-│   ├── InvalidValue        a value that cannot be stored (NUL, NaN, too deep, too large)
+│   ├── InvalidValue        a value that cannot be stored (NUL, NaN, too deep)
+│   │   └── TooLarge        … or that has too many bytes
 │   ├── NotFound
 │   ├── Forbidden
 │   ├── Conflict            the thing is not in a state that allows this
@@ -48,6 +49,10 @@ class InvalidValue(RequestError):
     def __init__(self, path: str, message: str) -> None:
         self.path = path
         super().__init__(f"{message} (at {path})" if path else message)
+
+
+class TooLarge(InvalidValue):
+    """A value that has more bytes as JSON than is allowed."""
 
 
 class NotFound(RequestError):

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from shared.domain.payload import Stored
+
 Key = tuple[UUID, str, str]
 """(execution, node, item): the key of a step."""
 
@@ -39,8 +41,8 @@ CHILD: Final = Ask("child")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. Texts are JSON, checked before. `lost` and `due` come from clockwork; only a supervisor that
-    reaped the worker knows the fence of what it lost. `resumed` ends a wait from outside; with a fence only the wait of
+    """How an attempt ended. Texts are JSON, checked before; large ones are stored already. `lost` and `due`
+    come from clockwork; only a supervisor that reaped the worker knows the fence of what it lost. `resumed` ends a wait from outside; with a fence only the wait of
     that attempt.
 
     `due_s` is a wait in seconds from now, None one without a timer; `jitter` in [0, 1) is drawn by the caller.
@@ -50,8 +52,8 @@ class Outcome:
     kind: Kind
     fence: int | None = None
     port: str | None = None
-    input: str | None = None
-    output: str | None = None
+    input: Stored | None = None
+    output: Stored | None = None
     error: str | None = None
     error_code: str | None = None
     retryable: bool = False
@@ -60,8 +62,8 @@ class Outcome:
     jitter: float = 0.0
     ai_tokens: int = 0
     api_calls: int = 0
-    items: tuple[str, ...] | None = None
-    """What a loop that opens goes over: JSON."""
+    items: tuple[Stored, ...] | None = None
+    """What a loop that opens goes over."""
     ask: Ask | None = None
     """What a wait asks somebody outside."""
     touches: tuple[tuple[str, str], ...] = ()

@@ -6,13 +6,14 @@ ready again: a worker collects the results.
 """
 
 from shared.domain import items
+from shared.domain.payload import Stored
 from shared.domain.plan import Body
 from shared.domain.states import TERMINAL_STEP, StepEvent, StepState
 from shared.domain.turn import StepKey, StepRow, TurnRows
 
 
-def open_scope(turn: TurnRows, row: StepRow, values: tuple[str, ...] | None) -> None:
-    """A worker has evaluated what the scope needs; `values` are the items of a loop, JSON, at least one."""
+def open_scope(turn: TurnRows, row: StepRow, values: tuple[Stored, ...] | None) -> None:
+    """A worker has evaluated what the scope needs; `values` are the items of a loop, at least one."""
     body = body_of(turn, row.node)
     turn.move(row, StepEvent.OPENED)
     if values is None:
@@ -24,7 +25,7 @@ def open_scope(turn: TurnRows, row: StepRow, values: tuple[str, ...] | None) -> 
         _begin_item(turn, row, body)
 
 
-def size_of(turn: TurnRows, row: StepRow, values: tuple[str, ...] | None) -> int:
+def size_of(turn: TurnRows, row: StepRow, values: tuple[Stored, ...] | None) -> int:
     """How many steps a scope adds to the run when it opens: those of a loop's items; others are counted from the start."""
     return 0 if values is None else len(values) * body_of(turn, row.node).size
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from shared.domain.payload import Stored
 from shared.domain.plan import Plan
 from shared.domain.states import OPEN_STEP, ExecutionState, StepEvent, StepState, next_step_state
 
@@ -75,8 +76,8 @@ class TurnRows:
     """Attempts to keep in step_attempts before the row is overwritten."""
     counted: dict[StepKey, StepRow] = field(default_factory=dict)
     """Scopes whose `children…` changed."""
-    values: dict[StepKey, str] = field(default_factory=dict)
-    """The items of loops that opened: JSON."""
+    values: dict[StepKey, Stored] = field(default_factory=dict)
+    """The items of loops that opened."""
     errors: dict[StepKey, str] = field(default_factory=dict)
     """Why scopes, and items of loops, failed: JSON."""
     given_up: list[StepKey] = field(default_factory=list)

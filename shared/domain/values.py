@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from shared.domain.errors import InvalidValue
+from shared.domain.errors import InvalidValue, TooLarge
 
 MAX_INT_DIGITS = 1_000
 _INT_LIMIT = 10**MAX_INT_DIGITS
@@ -25,7 +25,7 @@ def to_json(value: Any, *, max_bytes: int, max_depth: int = 100) -> bytes:
     """Compact UTF-8 JSON of `value`; integers of up to 1000 digits are written exactly, tuples become arrays.
 
     Raises InvalidValue, with the path to the offending part, for NUL characters, lone surrogates, NaN and infinity,
-    keys that are not text, other types, more than `max_depth` levels, more than `max_bytes` bytes.
+    keys that are not text, other types, more than `max_depth` levels; TooLarge for more than `max_bytes` bytes.
     """
     try:
         raw = orjson.dumps(value, option=_OPTIONS)
@@ -35,7 +35,7 @@ def to_json(value: Any, *, max_bytes: int, max_depth: int = 100) -> bytes:
     if (b"null" in raw and _has_odd_float(value)) or b"\\u0000" in raw:
         _refuse_invalid(value, "", max_depth)
     if len(raw) > max_bytes:
-        raise InvalidValue(
+        raise TooLarge(
             "",
             f"The value takes {len(raw):,} bytes as JSON, the limit is {max_bytes:,}: keep only the parts you need, "
             "or fetch less",

@@ -114,6 +114,9 @@ class Advance:
     def send_writes(self, week: Week, republish_s: float) -> None:
         """Add everything that changed to the next round trip; takes one of its own where siblings must be stopped."""
         changes = writes.step_rows(self.turns, self._outcomes)
+        referring = changes.pop("referring")
+        if referring:
+            week.run(hot.INSERT_REFERRING, {"referring": json_rows(referring)})
         stopping = [id for id, turn in self.turns.items() if turn.stop_siblings]
         scoped = {
             id: turn for id, turn in self.turns.items() if turn.counted or turn.errors or turn.given_up or turn.told

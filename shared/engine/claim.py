@@ -17,6 +17,7 @@ from shared.db.hot import Week, json_rows, key_rows, uuid_array
 from shared.db.wire import Answer
 from shared.domain.errors import FlowversalError
 from shared.domain.outcome import Key
+from shared.domain.payload import parse_ref
 from shared.domain.plan import Plan
 from shared.engine import reads
 from shared.engine.plans import plan_of
@@ -24,6 +25,8 @@ from shared.engine.requests import Claim, Claimed, NotClaimed, Value
 from shared.log import get_logger
 
 _REMEMBERED = 50_000
+RESULTS_BYTES = 1_000_000
+"""Larger results of a scope do not come with its claim: those of a batch travel together."""
 _log = get_logger(__name__)
 
 
@@ -85,15 +88,15 @@ def send_claims(
             scopes.append(reads.results(claim.key, node))
     claimed = week.run(hot.CLAIM, {"claims": json_rows(rows), "worker": worker, "lease_s": lease_s})
     values = week.run(hot.READ_VALUES, {"keys": json_rows(reads.rows(wanted, plans))}) if wanted else None
-    results = week.run(hot.READ_RESULTS, {"scopes": json_rows(scopes)}) if scopes else None
+    results = week.run(hot.READ_RESULTS, {"scopes": json_rows(scopes), "most": RESULTS_BYTES}) if scopes else None
     return Claiming(known, plans, claimed, values, results)
 
 
 def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotClaimed]:
     """What became of the claims, in their order; after the round trip."""
     values = {
-        (id, node, item): Value(output, error)
-        for id, node, item, output, error in (claiming.values.rows if claiming.values else ())
+        (id, node, item): Value(output, error, parse_ref(ref))
+        for id, node, item, output, error, ref in (claiming.values.rows if claiming.values else ())
     }
     results = reads.passes(claiming.results.rows if claiming.results else ())
     granted = {(row[0], row[1], row[2], row[3]): row[4:] for row in claiming.claimed.rows}

@@ -18,6 +18,7 @@ import psycopg
 from shared import metrics
 from shared.db.pool import Plans, connect, server_is_away
 from shared.domain.outcome import Key, Outcome
+from shared.domain.payload import stored_size
 from shared.engine.batch import Batch, Options, by_week, run_batch
 from shared.engine.claim import forget_executions
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
@@ -45,9 +46,12 @@ def _key(asked: _Asked) -> Key:
 
 
 def _size(asked: _Asked) -> int:
-    """Characters of what a step was given and returned."""
+    """Characters of what a step was given and returned, and of the items of a loop."""
     request = asked.request
-    return 0 if isinstance(request, Claim) else len(request.input or "") + len(request.output or "")
+    if isinstance(request, Claim):
+        return 0
+    items = sum(map(stored_size, request.items)) if request.items else 0
+    return stored_size(request.input) + stored_size(request.output) + items
 
 
 class Committer:

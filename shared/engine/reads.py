@@ -7,6 +7,7 @@ from uuid import UUID
 from shared.db.hot import Row
 from shared.domain import items
 from shared.domain.outcome import Key
+from shared.domain.payload import parse_ref
 from shared.domain.plan import Plan, PlanNode
 from shared.domain.turn import StepKey
 from shared.engine.requests import Results, Value
@@ -67,8 +68,8 @@ def results(key: Key, node: PlanNode) -> Row:
 def passes(found: Sequence[tuple[Any, ...]]) -> dict[Key, Results]:
     """What the steps of each claimed scope have left."""
     by_scope: dict[Key, Results] = {}
-    for id, node, item, children, failed, end, at, output, error in found:
+    for id, node, item, children, failed, end, at, output, error, ref, size in found:
         read = by_scope.setdefault((id, node, item), Results(children, failed or 0, {}))
         if end is not None:
-            read.values[end, at] = Value(output, error)
+            read.values[end, at] = Value(output, error, parse_ref(ref), size)
     return by_scope

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from shared.broker import StepRef
 from shared.domain.outcome import Key
+from shared.domain.payload import Ref
 from shared.domain.plan import Plan, PlanNode
 
 
@@ -18,10 +19,15 @@ class Claim:
 
 
 class Value(NamedTuple):
-    """What an earlier step left, as JSON texts; both None for one that was skipped."""
+    """What an earlier step left, as JSON texts; all None for one that was skipped.
 
-    output: str | None = None
+    A large output is at `ref`. One with a `size` only was left in its row (`READ_RESULTS`).
+    """
+
+    output: str | bytes | None = None
     error: str | None = None
+    ref: Ref | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

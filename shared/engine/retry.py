@@ -1,13 +1,17 @@
 """Retry an execution by hand: a new one, linked to it, that begins with what the first one has done already."""
 
+from contextlib import nullcontext
+from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 
+from shared.blobs import make_store, read
 from shared.broker import StepRef
 from shared.db.hot import json_rows
 from shared.domain.errors import Conflict, InvalidValue, NotFound
+from shared.domain.payload import parse_ref
 from shared.domain.plan import Plan
 from shared.domain.replay import OUTSIDE, Past, Replay, replay, reusable
 from shared.domain.states import TERMINAL_EXECUTION, StepState
@@ -16,6 +20,7 @@ from shared.engine.in_line import get_in_line, queued_reason
 from shared.engine.plans import plan_of
 from shared.engine.start import Started, ensure_current_weeks
 from shared.queries.shapes import parse_step_id
+from shared.settings import get_settings
 
 FAILED, START = "failed", "start"
 _ANY_SIZE = 1 << 62
@@ -28,7 +33,9 @@ SELECT node, state, port FROM steps WHERE execution_id = %s AND item = '' ORDER 
 """
 """How its steps outside of loops ended, in that order; copies, which ended in no time of this execution, come first."""
 
-READ_INPUT = "SELECT input::text FROM execution_data WHERE execution_id = %s AND node = '' AND item = ''"
+READ_INPUT = """
+SELECT input::text, input_blob FROM execution_data WHERE execution_id = %s AND node = '' AND item = ''
+"""
 """What it was started with."""
 
 INSERT_RETRY = """
@@ -40,11 +47,15 @@ WITH e AS (
   RETURNING id),
 r AS (INSERT INTO execution_retries (retry_of, id) SELECT %(first)s, id FROM e),
 d AS (  -- its input, or that of the first; and what the copied steps had returned
-  INSERT INTO execution_data (execution_id, node, item, input, output)
-  SELECT e.id, '', '', coalesce(%(input)s::json, (
-    SELECT input FROM execution_data WHERE execution_id = %(first)s AND node = '' AND item = '')), NULL FROM e
+  INSERT INTO execution_data (execution_id, node, item, input, input_blob, input_preview, output, output_blob,
+                              output_preview)
+  SELECT e.id, '', '', CASE WHEN %(input)s::json IS NULL THEN f.input ELSE %(input)s::json END,
+    CASE WHEN %(input)s::json IS NULL THEN f.input_blob END,
+    CASE WHEN %(input)s::json IS NULL THEN f.input_preview END, NULL, NULL, NULL
+  FROM e LEFT JOIN execution_data f ON f.execution_id = %(first)s AND f.node = '' AND f.item = ''
   UNION ALL
-  SELECT e.id, f.node, f.item, NULL, f.output FROM e CROSS JOIN execution_data f
+  SELECT e.id, f.node, f.item, NULL, NULL, NULL, f.output, f.output_blob, f.output_preview
+  FROM e CROSS JOIN execution_data f
   WHERE f.execution_id = %(first)s AND f.node = ANY(%(copied)s) AND f.item = ''),
 s AS (  -- copies name the execution in which the step really ran
   INSERT INTO steps (execution_id, node, item, state, pool, port, arrived, taken, reused_from, ready_at, due_at,
@@ -59,7 +70,10 @@ s AS (  -- copies name the execution in which the step really ran
   LEFT JOIN steps f ON f.execution_id = %(first)s AND f.node = k.node AND f.item = k.item)
 SELECT id FROM e
 """
-"""The whole retry in one statement: execution, link, input, copied outputs, and every step that has a row already."""
+"""The whole retry in one statement: execution, link, input, copied outputs, and every step that has a row already.
+
+Large values stay the first one's: the copies refer to its blobs, for as long as those are there.
+"""
 
 
 class First(NamedTuple):
@@ -93,7 +107,7 @@ def retry_execution(
         raise Conflict(f'This execution succeeded. Retry it with "from": "{START}", or from one of its nodes.')
     plan, past = plan_of(connection, version_id), _past(connection, first_id)
     anew = _anew(plan, start_from)
-    new_input = input is not None and input.encode() != _input(connection, first_id)
+    new_input = input is not None and not _is_input(connection, first_id, input)
     fit = reusable(plan_of(connection, first.version_id), plan, past, anew=anew, new_input=new_input)
     begun = replay(plan, past, fit)
     if not begun.execution.open_steps:
@@ -126,8 +140,23 @@ def _past(connection: psycopg.Connection[Any], first_id: UUID) -> dict[str, Past
 
 
 def _input(connection: psycopg.Connection[Any], first_id: UUID) -> bytes:
-    row = connection.execute(READ_INPUT, (first_id,)).fetchone()
-    return to_json(from_json(row[0]), max_bytes=_ANY_SIZE) if row is not None and row[0] is not None else b""
+    text, blob = connection.execute(READ_INPUT, (first_id,)).fetchone() or (None, None)
+    ref = parse_ref(blob)
+    if ref is None:
+        return to_json(from_json(text), max_bytes=_ANY_SIZE) if text is not None else b""
+    found = read(make_store(get_settings(), lambda: nullcontext(connection)), ref)
+    if found is None:
+        raise Conflict("The input of this execution was removed from the store. Retry it with another input.")
+    return found
+
+
+def _is_input(connection: psycopg.Connection[Any], first_id: UUID, input: str) -> bool:
+    """Whether an execution was started with this JSON; a large one is known by its SHA-256."""
+    _, blob = connection.execute(READ_INPUT, (first_id,)).fetchone() or (None, None)
+    ref = parse_ref(blob)
+    if ref is None:
+        return input.encode() == _input(connection, first_id)
+    return ref.sha256 == sha256(input.encode()).hexdigest()
 
 
 def _anew(plan: Plan, start_from: str) -> frozenset[str]:
@@ -177,7 +206,9 @@ def _insert(connection: psycopg.Connection[Any], plan: Plan, begun: Replay, para
     assert inserted is not None  # noqa: S101 - INSERT … RETURNING has one row
     priority = parameters["priority"]
     if plan.limits:
-        given = from_json(parameters["input"] or _input(connection, parameters["first"]) or b"null")
+        # A large input is read only where it says whose turn it is.
+        keyed = plan.limits.key is not None
+        given = from_json(parameters["input"] or (_input(connection, parameters["first"]) if keyed else b"") or b"null")
         get_in_line(connection, inserted[0], parameters["workflow_id"], plan.limits, input=given, priority=priority)
         return Started(inserted[0], [], queued_reason(plan))
     ready = [row for row in begun.rows.values() if row.state is StepState.READY]

@@ -11,8 +11,10 @@ import psycopg
 from shared.broker import StepRef
 from shared.db.partitions import ensure_week, monday
 from shared.domain.errors import InvalidDefinition, Problem
+from shared.domain.payload import Ref
 from shared.domain.values import to_json
 from shared.engine.in_line import get_in_line, queued_reason
+from shared.engine.large_input import Offload
 from shared.engine.plans import plan_of
 
 MAX_DEPTH = 10
@@ -44,6 +46,8 @@ class Started:
     ready: list[StepRef]
     queued_reason: str | None = None
     """Why it waits."""
+    input: Ref | None = None
+    """Where the input is, if it was too large for its row."""
 
 
 def start_execution(
@@ -61,17 +65,20 @@ def start_execution(
     awaited: bool = False,
     priority: int = 1,
     max_input_bytes: int = 2_000_000,
+    offload: Offload | None = None,
     republish_s: float = 5.0,
 ) -> Started:
     """Insert a queued execution of a version; does not commit, does not publish.
 
     A workflow with limits of concurrency or rate: the execution waits until clockwork admits it, and nothing is ready.
-    `priority`: 0 low, 1 normal, 2 high.
+    `offload` is where a large input goes, in the same transaction. `priority`: 0 low, 1 normal, 2 high.
     `failure_of`: the failed execution that it follows. Its own failure then starts nothing more. `called_by`: the execution
     whose step started it; `awaited`: and waits for its end. `depth`: how many executions led to it.
     Raises InvalidValue for an input that cannot be stored, InvalidDefinition for a version that cannot run.
     """
     plan = plan_of(connection, version_id)
+    raw = to_json(input, max_bytes=max_input_bytes)
+    large = offload is not None and len(raw) > offload.above
     if not plan.roots:
         raise InvalidDefinition([Problem("containers", "There is no node to run; add one.")])
     pools = [plan.nodes[root].pool for root in plan.roots]
@@ -89,17 +96,18 @@ def start_execution(
         "root_count": len(plan.roots),
         "priority": priority,
         "queued_reason": queued_reason(plan),
-        "input": to_json(input, max_bytes=max_input_bytes).decode(),
+        "input": None if large else raw.decode(),
         "nodes": list(plan.roots),
         "pools": pools,
         "republish_s": republish_s,
     }
     execution_id = _insert(connection, parameters)
+    stored = offload.put(connection, execution_id, raw) if offload is not None and large else None
     if plan.limits:
         get_in_line(connection, execution_id, workflow_id, plan.limits, input=input, priority=priority)
-        return Started(execution_id, [], parameters["queued_reason"])
+        return Started(execution_id, [], parameters["queued_reason"], stored)
     refs = zip(plan.roots, pools, strict=True)
-    return Started(execution_id, [StepRef(execution_id, root, "", pool, priority) for root, pool in refs])
+    return Started(execution_id, [StepRef(execution_id, root, "", pool, priority) for root, pool in refs], input=stored)
 
 
 def _insert(connection: psycopg.Connection[Any], parameters: dict[str, Any]) -> UUID:

@@ -7,13 +7,17 @@ from uuid import UUID
 import psycopg
 
 from shared import ids
+from shared.blobs import Store
 from shared.db import subruns, workflows
 from shared.domain.errors import InvalidDefinition, InvalidValue, NodeError, NotFound, StaleFence
 from shared.domain.outcome import Key
 from shared.domain.states import TERMINAL_EXECUTION
+from shared.domain.values import from_json
+from shared.engine.large_input import Offload
 from shared.engine.start import MAX_DEPTH, Started, start_execution
 from shared.nodes.base import Call
-from shared.queries import executions
+from shared.queries import executions, values
+from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import Viewer
 
 LOCK_RUNNING = """
@@ -42,6 +46,7 @@ def start_child(
     call: Call,
     *,
     max_input_bytes: int = 2_000_000,
+    offload: Offload | None = None,
     republish_s: float = 5.0,
 ) -> Child:
     """The child of a running step, in a transaction of its own: started now, or by an attempt whose worker died.
@@ -73,6 +78,7 @@ def start_child(
                 depth=depth,
                 awaited=call.wait,
                 max_input_bytes=max_input_bytes,
+                offload=offload,
                 republish_s=republish_s,
             )
         except InvalidValue as error:
@@ -99,11 +105,14 @@ def _version(connection: psycopg.Connection[Any], call: Call, caller: Viewer) ->
     raise NodeError("NOT_PUBLISHED", f"The workflow {found.name} was never published. Publish it first.")
 
 
-def child_result(connection: psycopg.Connection[Any], step: Key) -> dict[str, Any] | None:
+def child_result(
+    connection: psycopg.Connection[Any], step: Key, store: Store, *, max_bytes: int
+) -> dict[str, Any] | None:
     """What became of the child that a step waited for: `{executionId, workflowName, status}` and `output` or `error`.
 
     None if it has none that is over. One that did not succeed counts as reported from now on: this attempt is told, as
-    often as it takes, and the next one starts another.
+    often as it takes, and the next one starts another. Raises NodeError for an output of more than `max_bytes`, or one
+    that is gone from the `store`.
     """
     child = subruns.newest(connection, step)
     row = None if child is None else executions.row(connection, child.child_id, Viewer(step[0], everything=True))
@@ -112,5 +121,20 @@ def child_result(connection: psycopg.Connection[Any], step: Key) -> dict[str, An
     if row.state != "success":
         subruns.set_reported(connection, row.id)
     shape = executions.detail(connection, row)
+    if "outputRef" in shape:
+        shape["output"] = _large_output(connection, row, store, max_bytes)
     wanted = ("workflowName", "status", "output", "error")
     return {"executionId": shape["id"]} | {name: shape[name] for name in wanted if name in shape}
+
+
+def _large_output(connection: psycopg.Connection[Any], child: ExecutionRow, store: Store, max_bytes: int) -> Any:
+    whole = values.of_run(connection, child, "output")
+    if whole is None:
+        return None
+    if whole.size > max_bytes:
+        text = f"The output of the workflow has {whole.size:,} bytes, the limit is {max_bytes:,}: let it return less."
+        raise NodeError("PAYLOAD_TOO_LARGE", text)
+    try:
+        return from_json(b"".join(whole.read(store, 0, whole.size)))
+    except LookupError:
+        raise NodeError("PAYLOAD_GONE", "The output of the workflow is gone from the store. Run it again.") from None

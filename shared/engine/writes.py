@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.db.hot import Row, json_rows
 from shared.domain.outcome import Key, Kind, Outcome
+from shared.domain.payload import Ref, Stored
 from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.states import StepState
 
@@ -12,21 +13,24 @@ LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is 
 
 
 def step_rows(turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> dict[str, list[Row]]:
-    """The rows of steps that changed, new ones, what they produced, and the attempts they replace; lock order."""
+    """The rows of steps that changed, new ones, what they produced (`referring`: where some of it is in the blob
+    store), and the attempts they replace; lock order.
+    """
     replaced = {(id, *key) for id, turn in turns.items() for key in turn.superseded}
     changed = sorted((id, *key) for id, turn in turns.items() for key in turn.updated)
     added = sorted((id, *key) for id, turn in turns.items() for key in turn.inserted)
-    values = [_value((id, *key), value) for id, turn in turns.items() for key, value in turn.values.items()]
+    stored = [
+        _stored(outcome, turns[outcome.key[0]])
+        for outcome in outcomes
+        if outcome.key not in replaced and _stores(outcome)
+    ] + [_value((id, *key), value) for id, turn in turns.items() for key, value in turn.values.items()]
+    referring = [row for row in stored if _refers(row)]
     return {
         "kept": [_attempt(outcome) for outcome in outcomes if outcome.key in replaced],
         "changed": [_changed(key, turns[key[0]].updated[key[1:]]) for key in changed],
         "added": [_added(key, turns[key[0]]) for key in added],
-        "stored": [
-            _stored(outcome, turns[outcome.key[0]])
-            for outcome in outcomes
-            if outcome.key not in replaced and _stores(outcome)
-        ]
-        + values,
+        "stored": [row for row in stored if not _refers(row)] if referring else stored,
+        "referring": [_referring(row) for row in referring],
     }
 
 
@@ -108,7 +112,21 @@ def _stored(outcome: Outcome, turn: Turn) -> Row:
     }
 
 
-def _value(key: Key, value: str) -> Row:
+def _refers(row: Row) -> bool:
+    return isinstance(row["output"], Ref) or isinstance(row["input"], Ref)
+
+
+def _referring(row: Row) -> Row:
+    """A row for INSERT_REFERRING."""
+    found = dict(row)
+    for name in ("input", "output"):
+        value = row[name]
+        if isinstance(value, Ref):
+            found |= {name: None, f"{name}_blob": value.json, f"{name}_preview": value.preview}
+    return found
+
+
+def _value(key: Key, value: Stored) -> Row:
     """An item of a loop: what its steps are given."""
     return {"execution_id": key[0], "node": key[1], "item": key[2], "input": value, "output": None, "error": None}
 

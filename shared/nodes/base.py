@@ -154,6 +154,10 @@ class NodeType:
         """`params` from evaluated values. Raises NodeError INVALID_PARAMS, naming each field; values are not echoed."""
         return parameters.parsed(self.params, values)
 
+    def memory_bytes(self, params: Any) -> int:  # noqa: ARG002
+        """Bytes of values that an attempt with these parameters may hold, where that is unusual: such ones take turns."""
+        return 0
+
     async def run(self, ctx: Context, params: Any) -> Done | Wait | Call:
         """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
         raise NotImplementedError

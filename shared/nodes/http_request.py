@@ -22,6 +22,8 @@ _MOST_REQUEST_BYTES = 16_000_000
 _ERROR_BYTES = 16_384
 # Parsing more than this would hold up every other step on the loop.
 _PARSED_AT_ONCE = 1_000_000
+# Answers up to here need no room of their own in the worker's memory.
+_USUAL_BYTES = 4_000_000
 _EXCERPT = 200
 _RETRYABLE = frozenset({408, 425, 429})
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")
@@ -132,6 +134,10 @@ class HttpRequest(NodeType):
         "TOO_MANY_REDIRECTS": "More than three redirects in a row.",
         "INVALID_URL": "The URL is not a valid http:// or https:// address.",
     }
+
+    def memory_bytes(self, params: HttpRequestParams) -> int:
+        """A large `maxBytes` counts whole, as nobody knows what comes."""
+        return params.max_bytes if params.max_bytes > _USUAL_BYTES else 0
 
     async def run(self, ctx: Context, params: HttpRequestParams) -> Done:
         """Send, follow redirects, read. Raises NodeError with the codes above."""

@@ -10,9 +10,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from shared import ids
+from shared.domain.payload import Ref, parse_ref
 from shared.domain.states import TERMINAL_EXECUTION
 from shared.engine.plans import plan_of
-from shared.queries.shapes import Viewer, ms, span_ms, step_id
+from shared.queries.shapes import Viewer, ms, ref_shape, span_ms, step_id, value_url
 
 LIVE_STATES = ("queued", "running", "waiting")
 TERMINAL_STATES = frozenset(state.value for state in TERMINAL_EXECUTION)
@@ -35,12 +36,14 @@ WHERE e.id = ANY(%(ids)s) AND e.id BETWEEN %(low)s AND %(high)s
   AND (%(everything)s OR e.user_id = %(viewer)s OR w.owner_id = %(viewer)s OR w.shared)
 ORDER BY e.id DESC
 """
-INPUT = "SELECT input FROM execution_data WHERE execution_id = %s AND node = '' AND item = ''"
+INPUT = """
+SELECT input, input_blob, input_preview FROM execution_data WHERE execution_id = %s AND node = '' AND item = ''
+"""
 OUTPUTS = """
-SELECT s.node, d.output FROM steps s
+SELECT s.node, d.output, d.output_blob, d.output_preview FROM steps s
 JOIN execution_data d ON d.execution_id = s.execution_id AND d.node = s.node AND d.item = s.item
 WHERE s.execution_id = %(id)s AND d.execution_id = %(id)s
-  AND s.node = ANY(%(ends)s) AND s.item = '' AND (s.state = 'success' OR d.output IS NOT NULL)
+  AND s.node = ANY(%(ends)s) AND s.item = '' AND (s.state = 'success' OR d.output IS NOT NULL OR d.output_blob IS NOT NULL)
 """
 
 RETRIES = "SELECT id FROM execution_retries WHERE retry_of = %s ORDER BY id DESC LIMIT %s"
@@ -148,12 +151,15 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
 
 
 def detail(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
-    """The record with `input`, with `output` once it succeeded, and with the ids of its newest 50 `retries`."""
+    """The record with `input`, with `output` once it succeeded, and with the ids of its newest 50 `retries`.
+
+    `inputRef`, `outputRef` say where a large one is.
+    """
     shape = record(connection, found)
-    stored = connection.execute(INPUT, (found.id,)).fetchone()
-    shape["input"] = stored[0] if stored is not None else None
+    value, blob, preview = connection.execute(INPUT, (found.id,)).fetchone() or (None, None, None)
+    shape |= input_shape(found.id, value, parse_ref(blob, preview))
     if found.state == "success":
-        shape["output"] = _output(connection, found)
+        shape |= _output(connection, found)
     if again := retries(connection, found.id):
         shape["retries"] = [ids.encode(ids.EXECUTION, each) for each in again]
     return shape
@@ -162,6 +168,18 @@ def detail(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
 def retries(connection: psycopg.Connection[Any], execution_id: UUID) -> list[UUID]:
     """The executions that retried this one, newest first, at most 50."""
     return [row[0] for row in connection.execute(RETRIES, (execution_id, MOST_RETRIES))]
+
+
+def input_shape(execution_id: UUID, value: Any, stored: Ref | None) -> dict[str, Any]:
+    """`input`, or where it is."""
+    if stored is None:
+        return {"input": value}
+    return {"input": None, "inputRef": ref_shape(stored, value_url(execution_id, "input"))}
+
+
+def ends_of(connection: psycopg.Connection[Any], found: ExecutionRow) -> list[str]:
+    """The nodes whose outputs make that of the run, in the order of the definition."""
+    return list(plan_of(connection, found.version_id).ends)
 
 
 def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
@@ -194,10 +212,19 @@ def _error(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
     return shape
 
 
-def _output(connection: psycopg.Connection[Any], found: ExecutionRow) -> Any:
-    """The output of the one end that succeeded, or of several by node id; None when there is none."""
-    ends = plan_of(connection, found.version_id).ends
-    outputs = dict(connection.execute(OUTPUTS, {"id": found.id, "ends": list(ends)}).fetchall())
-    if len(outputs) == 1:
-        return next(iter(outputs.values()))
-    return {node: outputs[node] for node in ends if node in outputs} or None
+def _output(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
+    """The output of the one end that succeeded, or of several by node id; None when there is none.
+
+    Where a part of it is large, all of it is at `outputRef`; the preview is that of the first such part.
+    """
+    ends = ends_of(connection, found)
+    rows = connection.execute(OUTPUTS, {"id": found.id, "ends": ends}).fetchall()
+    refs = [ref for *_, blob, preview in rows if (ref := parse_ref(blob, preview)) is not None]
+    url = value_url(found.id, "output")
+    if len(rows) == 1:
+        return {"output": None, "outputRef": ref_shape(refs[0], url)} if refs else {"output": rows[0][1]}
+    outputs = {row[0]: row[1] for row in rows}
+    if refs:
+        shape = ref_shape(refs[0], url) | {"size": None, "sha256": None}
+        return {"output": None, "outputRef": shape}
+    return {"output": {node: outputs[node] for node in ends if node in outputs} or None}

@@ -1,8 +1,11 @@
 """Small pieces that every API shape is made of."""
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from shared import ids
+from shared.domain.payload import Ref
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -30,6 +33,17 @@ def like_pattern(text: str) -> str:
     r"""An ILIKE pattern (ESCAPE '\') that finds the text anywhere."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def value_url(execution_id: UUID, which: str, step: str = "") -> str:
+    """Where a whole value is read: the `input` or the `output` of a run or of a step (its id)."""
+    below = f"/steps/{step}" if step else ""
+    return f"/api/v1/executions/{ids.encode(ids.EXECUTION, execution_id)}{below}/{which}"
+
+
+def ref_shape(ref: Ref, url: str) -> dict[str, Any]:
+    """A value that is too large to be part of an answer: `{size, sha256, preview, url}`."""
+    return {"size": ref.size, "sha256": ref.sha256, "preview": ref.preview, "url": url}
 
 
 def step_id(node: str, item: str) -> str:

@@ -1,14 +1,18 @@
 """One step as the API shows it, from its row and its former attempts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from psycopg.rows import TupleRow
+
 from shared import ids
+from shared.domain.payload import parse_ref
 from shared.domain.plan import PlanNode
-from shared.queries.shapes import ms, positions, span_ms, step_id
+from shared.queries.shapes import ms, positions, ref_shape, span_ms, step_id, value_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,19 @@ class Attempt(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What a step read and returned."""
+    """What a step was given and has returned, and where it is if it is large (`refs`: `inputRef`, `outputRef`)."""
 
     input: Any = None
     output: Any = None
+    refs: Mapping[str, Any] = MappingProxyType({})
+
+
+def values_of(execution_id: UUID, step: str, row: TupleRow) -> Values:
+    """From the columns of execution_data: input, output, and of each its blob and preview."""
+    input, output, input_blob, input_preview, output_blob, output_preview = row
+    found = {"input": parse_ref(input_blob, input_preview), "output": parse_ref(output_blob, output_preview)}
+    refs = {f"{which}Ref": ref_shape(ref, value_url(execution_id, which, step)) for which, ref in found.items() if ref}
+    return Values(input, output, refs)
 
 
 def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: Values | None) -> dict[str, Any]:
@@ -106,7 +119,7 @@ def step_shape(node: PlanNode, row: StepRow, former: Sequence[Attempt], values: 
     if row.reused_from is not None:
         shape["reusedFrom"] = ids.encode(ids.EXECUTION, row.reused_from)
     if values is not None:
-        shape |= {"input": values.input, "output": values.output}
+        shape |= {"input": values.input, "output": values.output, **values.refs}
     return shape
 
 

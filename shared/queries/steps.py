@@ -14,7 +14,7 @@ from shared.engine.plans import plan_of
 from shared.nodes.workflow_run import TYPE as CALL
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id, positions
-from shared.queries.step_shape import Attempt, StepRow, Values, step_shape
+from shared.queries.step_shape import Attempt, StepRow, Values, step_shape, values_of
 from shared.queries.waiting import Beside, children_of, waiting_for
 
 PAGE_BYTES = 8_000_000
@@ -50,8 +50,8 @@ WHERE execution_id = %(id)s AND node = ANY(%(nodes)s) ORDER BY node, item, numbe
 """
 # Input and output of the wanted steps in their order, until `budget` bytes are full; at least the first one.
 VALUES = """
-SELECT input, output FROM (
-  SELECT d.input, d.output, wanted.place,
+SELECT input, output, input_blob, input_preview, output_blob, output_preview FROM (
+  SELECT d.input, d.output, d.input_blob, d.input_preview, d.output_blob, d.output_preview, wanted.place,
     sum(octet_length(coalesce(d.input::text, '')) + octet_length(coalesce(d.output::text, '')))
       OVER (ORDER BY wanted.place) AS bytes
   FROM unnest(%(nodes)s::text[], %(items)s::text[]) WITH ORDINALITY AS wanted (node, item, place)
@@ -199,7 +199,10 @@ def _values(connection: psycopg.Connection[Any], execution_id: UUID, rows: Seque
         "items": [row.item for row in rows],
         "budget": PAGE_BYTES,
     }
-    return [Values(*found) for found in connection.execute(VALUES, wanted)]
+    return [
+        values_of(execution_id, row.id, found)
+        for row, found in zip(rows, connection.execute(VALUES, wanted), strict=False)
+    ]
 
 
 def _former(connection: psycopg.Connection[Any], execution_id: UUID, placed: Sequence[Placed]) -> Former:

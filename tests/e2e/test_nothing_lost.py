@@ -154,7 +154,7 @@ def test_outputs_that_cannot_be_stored_fail_the_step_and_the_worker_lives(
         text = scene.one("SELECT output::text AS t FROM execution_data WHERE execution_id = %s AND node = 'out'", fine)
         assert text == {"t": str(huge)}
         error = scene.one("SELECT error::json AS e FROM execution_data WHERE execution_id = %s AND node = 'out'", big)
-        assert error["e"]["code"] == "INVALID_OUTPUT"
+        assert error["e"]["code"] == "PAYLOAD_TOO_LARGE"
         assert "100" in error["e"]["message"]
         load.start({"value": 1})
         load.wait(60)

@@ -69,6 +69,7 @@ _ROWS = (
     "letters",
     "steps",
     "asks",
+    "referring",
 )
 
 
@@ -98,6 +99,13 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "nodes": ["a"],
         "copied": ["a"],
         "items": [""],
+        "node": "a",
+        "item": "",
+        "fence": 1,
+        "blob": "b",
+        "ref": "{}",
+        "preview": "p",
+        "most": 1,
         "roots": ["a"],
         "root_counts": [1],
         "queued_reason": None,
@@ -114,8 +122,6 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "ends_as": "failed",
         "error": "{}",
         "message": "m",
-        "node": "a",
-        "item": "",
         "answer": "{}",
         "input": "{}",
         "trigger_type": "api",

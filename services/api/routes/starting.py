@@ -1,5 +1,6 @@
 """Starting an execution: the path that must stay short."""
 
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from services.api.schemas.base import ProblemAnswer
 from services.api.schemas.executions import Execution, StartExecution
 from shared import ids
 from shared.auth.access import Action
+from shared.blobs import make_store
 from shared.broker import PRIORITIES
 from shared.db import audit
+from shared.engine.large_input import Offload
 from shared.engine.plans import plan_of
 from shared.engine.start import Started, start_execution
 from shared.queries import executions
@@ -59,7 +62,7 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
             queued_reason=started.queued_reason,
             total_steps=plan_of(connection, runnable.version_id).total_steps,
         )
-        shape = executions.record(connection, accepted) | {"input": body.input}
+        shape = executions.record(connection, accepted) | executions.input_shape(started.id, body.input, started.input)
         return Created(
             shape, f"/api/v1/executions/{public}", status=202, after_commit=lambda: announce(started, trigger)
         )
@@ -80,5 +83,6 @@ def _start(
         trigger_type=trigger,
         priority=PRIORITIES.index(body.priority),
         max_input_bytes=settings.max_request_bytes,
+        offload=Offload(make_store(settings, lambda: nullcontext(connection)), settings.offload_bytes),
         republish_s=settings.republish_after_s,
     )

@@ -78,8 +78,23 @@ class ExecutionError(Answer):
     node_id: str | None = None
 
 
+class ValueRef(Answer):
+    """A value that is too large to be part of an answer: `url` has all of it, as JSON.
+
+    `size` in bytes and `sha256` are null for the output of a run with several ends; the `url` answers both.
+    """
+
+    size: int | None
+    sha256: str | None
+    preview: str = Field(description="How its JSON begins.")
+    url: str
+
+
 class Execution(Answer):
-    """The execution record. `input` and `output` come with a single one, `error` only when it failed."""
+    """The execution record. `input` and `output` come with a single one, `error` only when it failed.
+
+    A large one is null, and `inputRef` or `outputRef` says where it is.
+    """
 
     id: str
     workflow_id: str
@@ -112,7 +127,9 @@ class Execution(Answer):
     retries: list[str] | None = None
     error: ExecutionError | None = None
     input: Any = None
+    input_ref: ValueRef | None = None
     output: Any = None
+    output_ref: ValueRef | None = None
 
 
 class ExecutionPage(Answer):
@@ -159,7 +176,7 @@ class Step(Answer):
     """One step: one node, one loop item. `queueWait`, `duration` and the times are those of the last attempt.
 
     A container with `forEach` or `onError` is a step too, of type `container`; in a loop there is one more for each item
-    (`isLoopItem`), whose `input` is the item. `index` is the position in the loop, a list in nested ones.
+    (`isLoopItem`), whose `input` is the item. A large input or output is null, and `inputRef` or `outputRef` says where it is. `index` is the position in the loop, a list in nested ones.
     """
 
     id: str
@@ -183,7 +200,9 @@ class Step(Answer):
     child_id: str | None = Field(default=None, description="The execution that it started last.")
     attempts: list[Attempt]
     input: Any = None
+    input_ref: ValueRef | None = None
     output: Any = None
+    output_ref: ValueRef | None = None
     error: dict[str, Any] | None
     ai_tokens_used: int
     api_calls_made: int

@@ -24,11 +24,13 @@ class PastScene(Scene):
     """Moves of time."""
 
     def past(self, at: datetime, *, last: Kind = Kind.DONE) -> UUID:
-        """An execution that ended at that time, with a log line, a superseded attempt, and a letter if it failed."""
+        """An execution that ended at that time, with a log line, a blob, a superseded attempt, and a letter if it failed."""
         made = self.run_through(last=last)
         bury(self.connection)
         log = "INSERT INTO execution_logs (execution_id, at, level, node, item, attempt, message) VALUES (%s, now(), 'info', '', '', 0, 'm')"
         self.connection.execute(log, (made,))
+        blob = "INSERT INTO blobs (execution_id, id, place, size, packed) VALUES (%s, uuid7(), 0, 1, 'x')"
+        self.connection.execute(blob, (made,))
         attempt = (
             "INSERT INTO step_attempts (execution_id, node, item, number, state) VALUES (%s, 'a', '', 1, 'failed')"
         )

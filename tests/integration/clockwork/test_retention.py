@@ -99,6 +99,7 @@ def test_a_live_execution_keeps_its_week_and_all_that_is_its_own(scene: PastScen
         "step_attempts": 5,
         "execution_data": 10,
         "execution_logs": 5,
+        "blobs": 5,
     }
     scene.connection.execute("UPDATE executions SET state = 'canceled', completed_at = now() WHERE id = %s", (live,))
     for _ in retention_pass(scene.connection, days=30):

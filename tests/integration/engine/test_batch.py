@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.worker.attempt import evaluate
+from services.worker.parameters import evaluate
 from shared.db.partitions import ensure_week, monday
 from shared.domain.outcome import Kind, Outcome
 from shared.engine.batch import Batch, Options, run_batch

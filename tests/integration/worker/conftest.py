@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,9 +16,14 @@ import pytest
 from services.worker.attempt import Runner
 from services.worker.logs import LogWriter
 from services.worker.outside import Outside
+from services.worker.payloads import Limits, Payloads
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
+from shared.blob_files import FileStore
+from shared.blobs import Store
 from shared.broker import StepRef
+from shared.db.blobs import PostgresStore
+from shared.db.few import FewConnections
 from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.engine.start import Started
@@ -73,6 +79,8 @@ class Pipeline:
 
     runner: StepRunner
     publisher: Recorder
+    store: Store
+    payloads: Payloads
     children: list[Started] = field(default_factory=list)
     """What its steps started."""
 
@@ -99,7 +107,19 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(scene: Scene) -> Iterator[Pipeline]:
+def limits() -> Limits:
+    """What is large; a module may say otherwise."""
+    return Limits()
+
+
+@pytest.fixture
+def blob_folder() -> Path | None:
+    """Where large values become files; a module may name one."""
+    return None
+
+
+@pytest.fixture
+def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator[Pipeline]:
     """Everything of a worker but its broker."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -108,14 +128,17 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
     children: list[Started] = []
-    outside = Outside(
-        Settings(DATABASE_URL=scene.database_url), node_types(), lambda started, _: children.append(started)
-    )
+    folder = {"FLOWVERSAL_BLOB_DIR": str(blob_folder)} if blob_folder else {}
+    settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **folder})
+    outside = Outside(settings, node_types(), lambda started, _: children.append(started))
     http: Any = httpx2.AsyncClient()
+    few = FewConnections(scene.database_url, application_name="payloads")
+    store: Store = FileStore(blob_folder) if blob_folder else PostgresStore(few.borrow)
+    payloads = Payloads(store, few.borrow, limits)
     runner = StepRunner(
         database_url=scene.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), 1_000_000, outside.start_child),
+        runner=Runner(loop, registry, node_types(), payloads, outside.start_child),
         publisher=publisher,
         registry=registry,
         logs=logs,
@@ -123,8 +146,9 @@ def pipeline(scene: Scene) -> Iterator[Pipeline]:
         http=http,
         threads=threads,
     )
-    yield Pipeline(runner, publisher, children)
+    yield Pipeline(runner, publisher, store, payloads, children)
     committer.close()
+    few.close()
     logs.close()
     outside.close()
     threads.shutdown()

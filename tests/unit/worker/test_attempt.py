@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,13 +14,17 @@ import pytest
 
 from services.worker.attempt import Runner, refused
 from services.worker.context import StepContext
+from services.worker.payloads import Limits, Payloads
 from services.worker.running import Registry, Running
+from shared.blob_files import FileStore
 from shared.domain.compiler import compile_definition
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Kind, Outcome
 from shared.engine.requests import Claimed
 from shared.nodes.base import Done, NodeType, Params
 from tests.factories import definition, node
+
+NOTHING_LARGE = Payloads(FileStore(Path("/nowhere")), nullcontext, Limits(value=1_000))  # type: ignore[arg-type]
 
 
 class Odd(NodeType):
@@ -54,7 +60,8 @@ def run(loop: asyncio.AbstractEventLoop, error: BaseException | None, *, stopped
     running = Running(claimed.key, 7, stopped=stopped)
     with ThreadPoolExecutor(1) as threads:
         ctx = StepContext(claimed, None, None, threads)  # type: ignore[arg-type]
-        return Runner(loop, Registry(), {"odd": kind}, 1_000, lambda *_: UUID(int=3)).run(claimed, running, ctx)
+        runner = Runner(loop, Registry(), {"odd": kind}, NOTHING_LARGE, lambda *_: UUID(int=3))
+        return runner.run(claimed, running, ctx)
 
 
 def test_a_node_that_cancels_itself_has_failed(loop: asyncio.AbstractEventLoop) -> None:
