@@ -4,6 +4,7 @@ workers lost and come back, a cancel. On a real Postgres, with the nodes really 
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,9 @@ from hypothesis.stateful import (
 
 from services.worker.attempt import Runner
 from services.worker.context import StepContext
+from services.worker.payloads import Limits, Payloads
 from services.worker.running import Registry, Running
+from shared.blob_files import FileStore
 from shared.broker import StepRef
 from shared.domain.outcome import Outcome
 from shared.domain.states import OPEN_STEP, TERMINAL_EXECUTION, TERMINAL_STEP
@@ -68,7 +71,9 @@ def machine_on(scene: Scene) -> Callable[[], RuleBasedStateMachine]:  # noqa: C9
             self.ended: str | None = None
             nothing: Any = None
             self.contexts = lambda claimed: StepContext(claimed, nothing, nothing, nothing)
-            self.runner = Runner(nothing, Registry(), node_types(), 1_000_000, nothing)
+            self.runner = Runner(
+                nothing, Registry(), node_types(), Payloads(FileStore(Path("/nowhere")), nothing, Limits()), nothing
+            )
 
         # -- what can happen ----------------------------------------------------------------------------------
 
