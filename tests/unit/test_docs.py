@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from shared.domain import states
 from shared.domain.compiler import compile_definition
 from shared.nodes.catalogue import node_types
 
@@ -15,3 +16,10 @@ def test_the_example_of_a_definition_compiles() -> None:
     examples = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     roots = [compile_definition(json.loads(example), node_types()).roots for example in examples]
     assert roots == [("fetch",), ("list",)]
+
+
+def test_the_pictures_of_the_states_are_the_tables() -> None:
+    execution, step = re.findall(r"```mermaid\n(.*?)```", (DOCS / "states.md").read_text(), re.DOTALL)
+    for drawn, table in ((execution, states.EXECUTION), (step, states.STEP)):
+        arrows = re.findall(r"^ +(\w+) --> (\w+): (.+)$", drawn, re.MULTILINE)
+        assert arrows == [(before.value, after.value, event.value) for (before, event), after in table.items()]
