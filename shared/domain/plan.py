@@ -118,6 +118,6 @@ class Plan:
             found += [(scope, at), *((join, at) for join in outer.joins_after)]
         return tuple(dict.fromkeys(found))
 
-    def place_of(self, name: str, item: str) -> str:
-        """The item under which a step around `item` has its row: the loops around the two are the same so far."""
-        return items.cut(item, self.nodes[name].depth)
+    def is_item(self, name: str, item: str) -> bool:
+        """Whether the row (name, item) of a loop is one of its items, not the loop itself."""
+        return items.cut(item, self.nodes[name].depth) != item

@@ -54,7 +54,7 @@ def rows(wanted: Iterable[Key], plans: Mapping[UUID, Plan]) -> list[Row]:
 
 
 def _given(plan: Plan, node: str, item: str) -> bool:
-    return node == INPUT or len(item) > len(items.cut(item, plan.nodes[node].depth))
+    return node == INPUT or plan.is_item(node, item)
 
 
 def results(key: Key, node: PlanNode) -> Row:

@@ -48,12 +48,11 @@ def _cancel(week: Week, turns: Mapping[UUID, Turn], ranges: list[Row]) -> list[s
 def _ranges(id: UUID, key: StepKey, turn: Turn) -> Iterator[Row]:
     """The steps inside a scope, or inside one item of a loop."""
     name, item = key
-    node = turn.plan.nodes[name]
-    body = node.body
+    body = turn.plan.nodes[name].body
     if body is None:
         return
     below = items.bounds(item)
-    is_loop = body.loops and item.count("/") + bool(item) == node.depth
+    is_loop = body.loops and not turn.plan.is_item(name, item)
     if not is_loop:
         yield {"execution_id": id, "nodes": body.inside, "low": item, "high": item}
     yield {
@@ -68,8 +67,7 @@ def _counts(turn: Turn, row: StepRow) -> bool:
     """Whether anybody needs the counters: not of an item that is over, and one that has just begun has none yet."""
     if row.key in turn.inserted:
         return bool(row.children_begun or row.children_done)
-    is_item = row.item != "" and turn.plan.place_of(row.node, row.item) != row.item
-    return not (is_item and row.state in TERMINAL_STEP)
+    return not (turn.plan.is_item(row.node, row.item) and row.state in TERMINAL_STEP)
 
 
 def _counted(id: UUID, row: StepRow) -> Row:
