@@ -19,7 +19,7 @@ from shared.domain.outcome import Key
 
 Row = dict[str, Any]
 
-_APPEND_STATS = """
+APPEND_STATS = """
 INSERT INTO stats_delta (workflow_id, user_id, trigger_type, state, completed_at, duration_ms, queue_wait_ms,
                          steps, ai_tokens, api_calls)
 SELECT workflow_id, user_id, trigger_type, state, completed_at,
@@ -27,6 +27,27 @@ SELECT workflow_id, user_id, trigger_type, state, completed_at,
   round(extract(epoch FROM started_at - created_at) * 1000),
   steps_executed, ai_tokens, api_calls
 """
+"""The row of statistics of executions that are over: from a source that the statement around it names."""
+
+INSERT_STEPS = """
+  INSERT INTO {steps} (execution_id, node, item, state, pool, arrived, taken, children, ready_at, due_at, started_at,
+                       completed_at)
+  SELECT k.execution_id, k.node, k.item, k.state, k.pool, k.arrived, k.taken, k.children,
+    CASE WHEN k.state = 'ready' THEN clock_timestamp() END,
+    CASE WHEN k.state = 'ready' THEN clock_timestamp() + make_interval(secs => %(republish_s)s::float8) END,
+    CASE WHEN k.state = 'open' THEN clock_timestamp() END,
+    CASE WHEN k.state IN ('skipped', 'canceled') THEN clock_timestamp() END
+  FROM json_to_recordset(%(added)s::json)
+    AS k(execution_id uuid, node text, item text, state text, pool text, arrived smallint, taken smallint,
+         children int)"""
+"""Successors: ready, skipped, a join that waits, an item; the execution's lock sees to one row a key."""
+
+INSERT_DATA = """
+  INSERT INTO {execution_data} (execution_id, node, item, input, output, error)
+  SELECT k.execution_id, k.node, k.item, k.input::json, k.output::json, k.error::json
+  FROM json_to_recordset(%(stored)s::json)
+    AS k(execution_id uuid, node text, item text, input text, output text, error text)"""
+"""What steps were given and what they returned: written once, when they end."""
 
 LOCK_EXECUTIONS = """
 SELECT id, version_id, state, stopping, open_steps, waiting_steps, steps_executed, steps_resolved, ai_tokens, api_calls,
@@ -57,9 +78,12 @@ START = """
 UPDATE {executions} e SET state = 'running', started_at = clock_timestamp(), revision = e.revision + 1,
   deadline_at = clock_timestamp() + make_interval(secs =>
     (SELECT k.timeout_s FROM json_to_recordset(%(limits)s::json) AS k(id uuid, timeout_s float8) WHERE k.id = e.id))
-WHERE e.id = ANY(%(ids)s::uuid[]) AND e.state = 'queued' AND e.queued_reason IS NULL
+WHERE e.id = ANY(%(ids)s::uuid[]) AND (e.state = 'queued' AND e.queued_reason IS NULL) IS TRUE
 """
-"""The first claim of an execution starts it, and its deadline; before the claim, as executions are locked before steps."""
+"""The first claim of an execution starts it, and its deadline; before the claim, as executions are locked before steps.
+
+IS TRUE keeps the planner from the index of states, which says little and is long.
+"""
 
 CLAIM = """
 UPDATE {steps} s SET state = 'running', attempt = s.attempt + (s.state = 'ready')::int::smallint, fence = k.fence,
@@ -73,12 +97,15 @@ WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
   AND (s.state = 'ready' OR (s.state = 'running' AND s.fence = k.fence))
   AND (SELECT e.state IN ('running', 'waiting') AND e.stopping IS NULL FROM {executions} e WHERE e.id = s.execution_id)
 RETURNING s.execution_id, s.node, s.item, k.fence, s.attempt, s.resumed,
-  extract(epoch FROM s.started_at - s.ready_at)::float8
+  extract(epoch FROM s.started_at - s.ready_at)::float8,
+  (SELECT CASE WHEN e.open_steps = 1 AND e.state = 'running'
+     THEN ARRAY[e.revision, e.steps_resolved, e.total_steps, e.priority] END FROM {executions} e WHERE e.id = s.execution_id)
 """
 """ready → running under a fresh fence, of executions that live; a repeated batch finds its own fence again.
 
 The execution is read unlocked: a cancel that commits meanwhile has canceled the ready step with it, and a claim that
-waited for that step looks at its state once more. `due_at` stays: no indexed column changes, so the update is HOT.
+waited for that step looks at its state once more. An execution with no other open step is described (see
+shared/engine/alone.py). `due_at` stays: no indexed column changes, so the update is HOT.
 """
 
 COMPLETE = (
@@ -107,22 +134,12 @@ changed AS (  -- the new state of locked steps; their fences were checked under 
     AS k(execution_id uuid, node text, item text, state text, port text, error_code text, ai_tokens bigint,
          api_calls int, failures smallint, lost smallint, arrived smallint, taken smallint, resumed bool, due_s float8)
   WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item),
-added AS (  -- successors: ready, skipped, a join that waits, an item; the execution's lock sees to one row a key
-  INSERT INTO {steps} (execution_id, node, item, state, pool, arrived, taken, children, ready_at, due_at, started_at,
-                       completed_at)
-  SELECT k.execution_id, k.node, k.item, k.state, k.pool, k.arrived, k.taken, k.children,
-    CASE WHEN k.state = 'ready' THEN clock_timestamp() END,
-    CASE WHEN k.state = 'ready' THEN clock_timestamp() + make_interval(secs => %(republish_s)s::float8) END,
-    CASE WHEN k.state = 'open' THEN clock_timestamp() END,
-    CASE WHEN k.state IN ('skipped', 'canceled') THEN clock_timestamp() END
-  FROM json_to_recordset(%(added)s::json)
-    AS k(execution_id uuid, node text, item text, state text, pool text, arrived smallint, taken smallint,
-         children int)),
-stored AS (  -- what steps were given and what they returned: written once, when they end
-  INSERT INTO {execution_data} (execution_id, node, item, input, output, error)
-  SELECT k.execution_id, k.node, k.item, k.input::json, k.output::json, k.error::json
-  FROM json_to_recordset(%(stored)s::json)
-    AS k(execution_id uuid, node text, item text, input text, output text, error text)),
+added AS ("""
+    + INSERT_STEPS
+    + """),
+stored AS ("""
+    + INSERT_DATA
+    + """),
 advanced AS (  -- counters and states, computed under the lock: one row an execution, however many steps ended
   UPDATE {executions} e SET state = k.state, stopping = k.stopping, open_steps = k.open_steps,
     waiting_steps = k.waiting_steps, steps_executed = k.steps_executed, steps_resolved = k.steps_resolved,
@@ -136,7 +153,7 @@ advanced AS (  -- counters and states, computed under the lock: one row an execu
   WHERE e.id = k.id
   RETURNING e.*)
 """
-    + _APPEND_STATS
+    + APPEND_STATS
     + """FROM advanced WHERE completed_at IS NOT NULL
 """
 )
@@ -221,7 +238,7 @@ FROM (
 Scopes with more than `most` bytes of outputs get their sizes only: who claims them reads the outputs on its own.
 """
 
-INSERT_STATS = _APPEND_STATS + "FROM {executions} WHERE id = %(id)s"
+INSERT_STATS = APPEND_STATS + "FROM {executions} WHERE id = %(id)s"
 """The row of statistics of an execution that ended without an outcome: canceled, or settled."""
 
 UNHURRIED = "SELECT set_config('synchronous_commit', 'off', true)"

@@ -150,7 +150,7 @@ class Advance:
     def ready(self) -> dict[UUID, tuple[StepRef, ...]]:
         """The steps that want a message; none where the execution is being stopped."""
         return {
-            id: () if turn.execution.stopping else _ready(id, turn, self._executions[id].priority)
+            id: () if turn.execution.stopping else writes.ready(id, turn, self._executions[id].priority)
             for id, turn in self.turns.items()
         }
 
@@ -186,12 +186,3 @@ def _fits(outcome: Outcome, step: Step) -> bool:
         return state is StepState.WAITING and outcome.fence in (None, step.fence)
     by_supervisor = outcome.fence is not None and step.fence == outcome.fence
     return state is StepState.RUNNING and (step.lease_over or by_supervisor)
-
-
-def _ready(execution_id: UUID, turn: Turn, priority: int) -> tuple[StepRef, ...]:
-    rows = [*turn.inserted.values(), *turn.updated.values()]
-    return tuple(
-        StepRef(execution_id, row.node, row.item, turn.plan.nodes[row.node].pool, priority)
-        for row in rows
-        if row.state is StepState.READY and not is_given_up(turn, row.key)
-    )

@@ -1,7 +1,8 @@
 """Claims and outcomes, many at a time, in one transaction. The only code that claims or ends a step.
 
-Claims alone take one round trip; with outcomes there are two: lock, decide, write. Executions that the process has not
-met, and siblings to be stopped, cost one more each.
+Claims alone take one round trip; with outcomes there are two: lock, decide, write. Outcomes of steps that were alone in
+their executions need no look first: one round trip (`shared/engine/alone.py`). Executions that the process has not met,
+and siblings to be stopped, cost one more each.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,8 @@ from shared.db.wire import wire_of
 from shared.domain.outcome import Key, Outcome
 from shared.engine import claim as claims
 from shared.engine.advance import Advance, send_locks
+from shared.engine.alone import Ending, send_ending
+from shared.engine.claim import Claiming
 from shared.engine.repair import ready_successors
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 
@@ -64,7 +67,8 @@ def by_week(requests: Iterable[Request], key: Callable[[Request], Key]) -> list[
 
 
 def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
-    """Write a batch in one transaction and fill in its results. Raises psycopg errors; then nothing was written.
+    """Write a batch in one transaction and fill in its results. Raises psycopg errors; then run the whole of it again: what
+    was written, of outcomes that took the short way, finds itself.
 
     On an autocommit connection the transaction begins and ends with the round trips. On any other connection the batch joins
     the caller's transaction, which the caller commits. A week without partitions has nothing to claim or to end.
@@ -74,7 +78,13 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     own = begin and connection.autocommit
     week = Week(wire_of(connection), batch.week)
     try:
-        _run(connection, week, batch, begin=begin, commit=own)
+        ending = None
+        if own and batch.outcomes:
+            ending = send_ending(connection, week, batch.outcomes, batch.options.republish_s)
+        if ending is not None:
+            _run_alone(connection, week, batch, ending)
+        else:
+            _run(connection, week, batch, begin=begin, commit=own)
     except BaseException as error:
         week.wire.forget()
         if own and not connection.closed:
@@ -86,29 +96,56 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
 
 
 def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin: bool, commit: bool) -> None:
-    options, claiming, advance = batch.options, None, None
+    advance = None
     # One round trip is one transaction anyway.
     bare = begin and commit and not batch.outcomes
     if begin and not bare:
         week.wire.send("BEGIN")
     locks = send_locks(week, batch.outcomes) if batch.outcomes else None
-    if batch.claims:
-        claiming = claims.send_claims(
-            connection, week, batch.claims, worker=options.worker, lease_s=options.lease_s, alone=bare
-        )
+    claiming = _send_claims(connection, week, batch, alone=bare)
     if locks is not None:
         week.wire.round_trip()
         advance = Advance(connection, batch.outcomes, locks)
         if advance.turns:
-            advance.send_writes(week, options.republish_s)
+            advance.send_writes(week, batch.options.republish_s)
     if commit and not bare:
         week.wire.send("COMMIT")
     week.wire.round_trip()
-    if claiming is not None:
-        batch.claimed = claims.answers(batch.claims, claiming)
+    _claimed(batch, claiming)
     if advance is not None:
         _completed(connection, batch, advance)
-    batch.touched.update(answer.key[0] for answer in batch.claimed if isinstance(answer, Claimed))
+
+
+def _run_alone(connection: psycopg.Connection[Any], week: Week, batch: Batch, ending: Ending) -> None:
+    """One round trip for all; what somebody else changed meanwhile has written nothing, and goes the long way."""
+    claiming = _send_claims(connection, week, batch, alone=False)
+    week.wire.round_trip()
+    _claimed(batch, claiming)
+    completed = ending.completed()
+    batch.touched.update(completed)
+    batch.ended = ending.ended()
+    late = Batch((), [each for each in batch.outcomes if each.key[0] not in completed], batch.options)
+    if late.outcomes:
+        _run(connection, week, late, begin=True, commit=True)
+        completed |= {answer.key[0]: answer for answer in late.completed}
+        batch.touched |= late.touched
+        batch.ended |= late.ended
+    batch.completed = [completed[each.key[0]] for each in batch.outcomes]
+
+
+def _send_claims(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, alone: bool) -> Claiming | None:
+    if not batch.claims:
+        return None
+    options = batch.options
+    return claims.send_claims(
+        connection, week, batch.claims, worker=options.worker, lease_s=options.lease_s, alone=alone
+    )
+
+
+def _claimed(batch: Batch, claiming: Claiming | None) -> None:
+    if claiming is not None:
+        batch.claimed = claims.answers(batch.claims, claiming)
+        batch.touched.update(answer.key[0] for answer in batch.claimed if isinstance(answer, Claimed))
 
 
 def _completed(connection: psycopg.Connection[Any], batch: Batch, advance: Advance) -> None:

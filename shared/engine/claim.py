@@ -1,12 +1,7 @@
-"""Claims: steps that become `running` under a fresh fence and a lease, many in one statement and one round trip.
+"""Claims: steps that become `running` under a fresh fence and a lease, many in one statement and one round trip."""
 
-What a claim needs of its execution never changes (its workflow and its plan), so a process reads it once.
-"""
-
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -20,23 +15,14 @@ from shared.domain.outcome import Key
 from shared.domain.payload import parse_ref
 from shared.domain.plan import Plan
 from shared.engine import reads
+from shared.engine.known import Alone, Known, know
 from shared.engine.plans import plan_of
 from shared.engine.requests import Claim, Claimed, NotClaimed, Value
 from shared.log import get_logger
 
-_REMEMBERED = 50_000
 RESULTS_BYTES = 1_000_000
 """Larger results of a scope do not come with its claim: those of a batch travel together."""
 _log = get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Known:
-    """What a process remembers of an execution. `started`: a step of it was claimed, so it is not `queued` any more."""
-
-    workflow_id: UUID
-    version_id: UUID
-    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +50,7 @@ def send_claims(
     `alone`: nothing else is in their transaction. It need not wait for the disk then if all nodes are pure: a crash of
     Postgres may forget that they began, and they begin again.
     """
-    known = _know(week, {claim.key[0] for claim in claims})
+    known = know(week, {claim.key[0] for claim in claims})
     plans = {id: plan for id, execution in known.items() if (plan := _plan(connection, execution)) is not None}
     asked = sorted(
         (claim for claim in claims if claim.key[0] in plans and claim.key[1] in plans[claim.key[0]].nodes),
@@ -108,6 +94,7 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
             continue
         execution, plan = claiming.known[claim.key[0]], claiming.plans[claim.key[0]]
         execution.started = True
+        execution.alone = None if row[3] is None else Alone(claim.fence, *row[3])
         node = plan.nodes[claim.key[1]]
         places = reads.of(plan, node, claim.key[2])
         found.append(
@@ -141,27 +128,3 @@ def _plan(connection: psycopg.Connection[Any], execution: Known) -> Plan | None:
 def _limit(id: UUID, plan: Plan) -> hot.Row | None:
     """How long the execution may take, if there is a limit."""
     return None if plan.timeout_ms is None else {"id": id, "timeout_s": plan.timeout_ms / 1000}
-
-
-def _know(week: Week, ids: set[UUID]) -> dict[UUID, Known]:
-    """Those of these executions that exist, from memory where possible."""
-    memory = _memory()
-    missing = [id for id in ids if id not in memory]
-    if missing:
-        found = week.run(hot.READ_EXECUTIONS, {"ids": uuid_array(missing)})
-        week.wire.round_trip()
-        for id, workflow_id, version_id in found.rows:
-            memory[id] = Known(workflow_id, version_id)
-        while len(memory) > _REMEMBERED:
-            memory.popitem(last=False)
-    return {id: memory[id] for id in ids if id in memory}
-
-
-def forget_executions() -> None:
-    """After the server was away: what it said may be undone (a standby that was behind, a restored backup)."""
-    _memory().clear()
-
-
-@lru_cache(maxsize=1)
-def _memory() -> OrderedDict[UUID, Known]:
-    return OrderedDict()

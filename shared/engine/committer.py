@@ -20,7 +20,7 @@ from shared.db.pool import Plans, connect, server_is_away
 from shared.domain.outcome import Key, Outcome
 from shared.domain.payload import stored_size
 from shared.engine.batch import Batch, Options, by_week, run_batch
-from shared.engine.claim import forget_executions
+from shared.engine.known import forget_executions
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 from shared.log import get_logger
 

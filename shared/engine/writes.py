@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from shared.broker import StepRef
 from shared.db.hot import Row, json_rows
 from shared.domain.outcome import Key, Kind, Outcome
 from shared.domain.payload import Ref, Stored
 from shared.domain.planner import ExecutionRow, StepRow, Turn
+from shared.domain.scopes import is_given_up
 from shared.domain.states import StepState
 
 LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is gone.","retryable":true}'
@@ -43,6 +45,16 @@ def complete_parameters(republish_s: float, rows: Mapping[str, list[Row]]) -> Ro
     """The parameters of COMPLETE; kinds of rows that are not named have none."""
     kinds = ("kept", "changed", "added", "stored", "executions")
     return {"republish_s": republish_s, **{kind: json_rows(rows.get(kind, ())) for kind in kinds}}
+
+
+def ready(execution_id: UUID, turn: Turn, priority: int) -> tuple[StepRef, ...]:
+    """The steps that want a message."""
+    rows = [*turn.inserted.values(), *turn.updated.values()]
+    return tuple(
+        StepRef(execution_id, row.node, row.item, turn.plan.nodes[row.node].pool, priority)
+        for row in rows
+        if row.state is StepState.READY and not is_given_up(turn, row.key)
+    )
 
 
 def _attempt(outcome: Outcome) -> Row:
