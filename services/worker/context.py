@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from services.worker.logs import LogWriter
+from services.worker.logs import LogWriter, StepLog
 from shared import ids
 from shared.callbacks import mask_tokens
 from shared.engine.requests import Claimed
@@ -68,7 +68,11 @@ class StepContext:
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; an unknown level becomes info."""
         level = level if level in LEVELS else "info"
-        self._logs.add(self._claimed.key, self.attempt, level, mask_tokens(message), fields)
+        self._log.add(level, mask_tokens(message), fields)
+
+    @cached_property
+    def _log(self) -> StepLog:
+        return self._logs.of(self._claimed.key, self.attempt)
 
     def count_tokens(self, tokens: int) -> None:
         """Add AI tokens."""

@@ -1,14 +1,19 @@
-"""Log lines of steps: gathered, then stored with COPY four times a second on a connection of their own."""
+"""Log lines of steps: gathered, then stored with COPY four times a second on a connection of their own.
+
+A line is written as Postgres reads it (`shared.db.log_lines`) when it is added, so that storing thousands is one text.
+"""
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from shared.db.log_lines import COPY_LOGS, line, origin
 from shared.db.pool import connect
 from shared.domain.errors import InvalidValue
 from shared.domain.outcome import Key
@@ -17,53 +22,76 @@ from shared.log import get_logger
 
 FLUSH_S = 0.25
 MAX_WAITING = 100_000
+LINES_AT_ONCE = 500
 MAX_LINES_OF_RUN = 20_000
 MAX_MESSAGE = 10_000
 _REMEMBERED_RUNS = 10_000
 MAX_FIELDS_BYTES = 20_000
 
 LIMIT_REACHED = f"This run has logged {MAX_LINES_OF_RUN:,} lines here; further ones are left out."
-COPY_LOGS = "COPY execution_logs (execution_id, at, level, node, item, attempt, message, fields) FROM STDIN"
 _log = get_logger(__name__)
-_Line = tuple[UUID, datetime, str, str, str, int, str, str | None]
+
+
+class _Run:
+    """What the lines of one run have in common."""
+
+    __slots__ = ("execution_id", "numbers")
+
+    def __init__(self, execution_id: UUID) -> None:
+        self.execution_id = execution_id
+        self.numbers = count(1)
+        """Of its lines in this process; taking one needs no lock."""
+
+
+class StepLog:
+    """Takes the lines of one attempt, from any thread."""
+
+    def __init__(self, writer: "LogWriter", run: _Run, begins: str) -> None:
+        self._writer = writer
+        self._run = run
+        self._begins = begins
+
+    def add(self, level: str, message: str, fields: dict[str, Any]) -> None:
+        """Add a line; it is stored within about a quarter of a second. Past 20,000 lines of one run it is left out."""
+        number = next(self._run.numbers)
+        if number > MAX_LINES_OF_RUN:
+            return
+        if number == MAX_LINES_OF_RUN:
+            level, message, fields = "warning", LIMIT_REACHED, {}
+        text = line(self._begins, time.time_ns() // 1_000_000, level, _storable(message), _fields(fields))
+        self._writer.take(self._run, text)
 
 
 class LogWriter:
-    """Takes lines from any thread. When Postgres is away lines wait; past 100,000 the oldest are dropped and counted."""
+    """Stores the lines of all steps. When Postgres is away they wait; past 100,000 the oldest are dropped and counted."""
 
     def __init__(self, database_url: str, on_stored: Callable[[set[UUID]], None]) -> None:
         self._database_url = database_url
         self._on_stored = on_stored
-        self._lines: deque[_Line] = deque()
+        self._lines: deque[tuple[_Run, str]] = deque()
         self._dropped = 0
-        self._counts: OrderedDict[UUID, int] = OrderedDict()
+        self._runs: OrderedDict[UUID, _Run] = OrderedDict()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
 
-    def add(self, key: Key, attempt: int, level: str, message: str, fields: dict[str, Any]) -> None:
-        """Add a line; it is stored within about a quarter of a second. Past 20,000 lines of one run it is left out."""
-        count = self._count(key[0])
-        if count > MAX_LINES_OF_RUN:
-            return
-        if count == MAX_LINES_OF_RUN:
-            level, message, fields = "warning", LIMIT_REACHED, {}
+    def of(self, key: Key, attempt: int) -> StepLog:
+        """Where an attempt logs; to be asked for with its first line, as most log nothing."""
+        with self._lock:
+            run = self._runs.setdefault(key[0], _Run(key[0]))
+            self._runs.move_to_end(key[0])
+            while len(self._runs) > _REMEMBERED_RUNS:
+                self._runs.popitem(last=False)
+        return StepLog(self, run, origin(key, attempt))
+
+    def take(self, run: _Run, text: str) -> None:
+        """Keep a line until it is stored."""
         if len(self._lines) >= MAX_WAITING:
             self._lines.popleft()
             self._dropped += 1
-        text = message.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
-        self._lines.append((key[0], datetime.now(UTC), level, key[1], key[2], attempt, text, _fields(fields)))
-
-    def _count(self, execution_id: UUID) -> int:
-        """The number of this line among those of its run in this process."""
-        with self._lock:
-            count = self._counts[execution_id] = self._counts.get(execution_id, 0) + 1
-            self._counts.move_to_end(execution_id)
-            while len(self._counts) > _REMEMBERED_RUNS:
-                self._counts.popitem(last=False)
-        return count
+        self._lines.append((run, text))
 
     def close(self) -> None:
         """Store what is left, then stop."""
@@ -82,7 +110,7 @@ class LogWriter:
         if not lines:
             return
         try:
-            self._store(lines)
+            self._store([text for _, text in lines])
         except psycopg.OperationalError:
             self._lines.extendleft(reversed(lines))
             self._connection = None
@@ -90,17 +118,24 @@ class LogWriter:
             _log.exception("log lines could not be stored", lines=len(lines))
             self._connection = None
         else:
-            self._on_stored({line[0] for line in lines})
+            self._on_stored({run.execution_id for run in {run for run, _ in lines}})
         if self._dropped:
             _log.warning("log lines dropped: Postgres was away for too long", lines=self._dropped)
             self._dropped = 0
 
-    def _store(self, lines: list[_Line]) -> None:
+    def _store(self, lines: list[str]) -> None:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._database_url, application_name="flowversal-logs")
         with self._connection.transaction(), self._connection.cursor() as cursor, cursor.copy(COPY_LOGS) as copy:
-            for line in lines:
-                copy.write_row(line)
+            for place in range(0, len(lines), LINES_AT_ONCE):
+                copy.write("".join(lines[place : place + LINES_AT_ONCE]))
+
+
+def _storable(message: str) -> str:
+    """The message as Postgres takes it, at most 10,000 characters."""
+    if not message.isascii():
+        message = message.encode("utf-8", "replace").decode()
+    return message[:MAX_MESSAGE].replace("\x00", "\ufffd")
 
 
 def _fields(fields: dict[str, Any]) -> str | None:

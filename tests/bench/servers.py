@@ -1,17 +1,26 @@
 """The servers of a benchmark: Postgres with every guarantee on, RabbitMQ, Valkey; in a folder that is thrown away."""
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
 
 from services.standalone import identity
 from services.standalone.servers.base import Server
 from services.standalone.servers.postgres import Postgres
 from services.standalone.servers.rabbitmq import RabbitMQ
 from services.standalone.servers.valkey import Valkey
+from shared.broker import POOLS, queue_names
 from shared.db.migrate import upgrade
+from shared.rabbitmq import rabbitmq_channel
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,23 @@ class Urls:
     def environment(self) -> dict[str, str]:
         """The settings of a worker process."""
         return {"DATABASE_URL": self.database, "BROKER_URL": self.broker, "REDIS_URL": self.redis}
+
+
+@contextmanager
+def fresh(urls: Urls) -> Iterator[Urls]:
+    """A copy of the database, which nobody may be connected to, and empty queues; both are thrown away at the end."""
+    parts = urlsplit(urls.database)
+    name, template = f"bench_{next(_numbers)}", parts.path.removeprefix("/")
+    with psycopg.connect(urls.database, dbname="postgres", autocommit=True) as connection:
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        connection.execute(made)
+        try:
+            yield replace(urls, database=parts._replace(path=f"/{name}").geturl())
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            with rabbitmq_channel(urls.broker) as channel:
+                for queue in (queue for pool in POOLS for queue in queue_names(pool)):
+                    channel.queue_delete(queue)
 
 
 @contextmanager
