@@ -54,10 +54,24 @@ class RedisPublisher:
         while not (self._closing and not self._waiting):
             self._wake.wait(timeout=AGAIN_S if self._unsent else 1.0)
             self._wake.clear()
-            self._send(self._unsent.take())
+            self._send_kept()
             while self._waiting:
                 refs, future = self._waiting.popleft()
                 future.set_result(self._send(refs))
+
+    def _send_kept(self) -> None:
+        """Try with one; all of them go, once Redis has taken it."""
+        first = self._unsent.first()
+        if first is not None and self._is_taken(first):
+            self._send([ref for ref in self._unsent.take() if ref != first])
+
+    def _is_taken(self, ref: StepRef) -> bool:
+        try:
+            self._enqueue(ref)
+        except (BrokerConnectionError, redis.RedisError, OSError):
+            return False
+        count(1, "ok")
+        return True
 
     def _send(self, refs: Sequence[StepRef]) -> bool:
         """Whether Redis has them all; those that it has not are kept."""
@@ -67,7 +81,8 @@ class RedisPublisher:
                 self._enqueue(ref)
                 sent += 1
         except (BrokerConnectionError, redis.RedisError, OSError) as error:
-            _log.debug("Redis did not take a message", error=str(error))
+            if not self._unsent:
+                _log.debug("Redis does not take messages; they are kept", error=str(error))
             self._unsent.keep(refs[sent:])
         except Exception:  # noqa: BLE001 - the thread must live, whatever it was
             _log.exception("a message could not be sent")

@@ -41,6 +41,12 @@ class Unsent:
                 self._drop_oldest()
             self._forget_old()
 
+    def first(self) -> StepRef | None:
+        """The oldest, which stays; None if there is none that is not too old."""
+        with self._lock:
+            self._forget_old()
+            return next(iter(self._kept), None)
+
     def take(self) -> list[StepRef]:
         """All that is not too old, in the order in which it came; it is the caller's from now on."""
         with self._lock:

@@ -39,7 +39,9 @@ def test_what_is_too_old_is_the_sweepers_and_asking_again_makes_nothing_younger(
     unsent.keep([ref("young"), ref("old")])
     clock.now += 31
 
+    assert unsent.first() == ref("young")
     assert unsent.take() == [ref("young")]
+    assert unsent.first() is None
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=8), max_size=20), st.integers(1, 10))
