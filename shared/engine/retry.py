@@ -9,6 +9,7 @@ import psycopg
 
 from shared.blobs import make_store, read
 from shared.broker import StepRef
+from shared.db import letters
 from shared.db.hot import json_rows
 from shared.domain.errors import Conflict, InvalidValue, NotFound
 from shared.domain.payload import parse_ref
@@ -25,8 +26,8 @@ from shared.settings import get_settings
 FAILED, START = "failed", "start"
 _ANY_SIZE = 1 << 62
 
-READ_FIRST = "SELECT state, workflow_id, version_id, priority FROM executions WHERE id = %s"
-"""The execution to retry. Not locked: one that is over never changes."""
+LOCK_FIRST = "SELECT state, workflow_id, version_id, priority FROM executions WHERE id = %s FOR NO KEY UPDATE"
+"""The execution to retry. One that is over never changes; its dead letter does, and whoever changes that holds this."""
 
 READ_PAST = """
 SELECT node, state, port FROM steps WHERE execution_id = %s AND item = '' ORDER BY completed_at NULLS FIRST, node
@@ -97,12 +98,12 @@ def retry_execution(
 ) -> Started:
     """Insert a queued execution of a version of the same workflow; does not commit, does not publish.
 
-    With limits of concurrency or rate it waits for its turn like any start. Its priority is the first one's.
+    The dead letter of the first one is closed with it, and names it. With limits of concurrency or rate it waits for its turn like any start. Its priority is the first one's.
     `start_from`: `failed` (whatever did not succeed), `start`, or the id of a node, which runs anew with all behind it.
     `input`: JSON text; None keeps the first one's. Raises NotFound; Conflict for an execution that is not over, did not
     fail, or leaves nothing to run; InvalidValue for an unknown node; InvalidDefinition for a version that cannot run.
     """
-    first = read_first(connection, first_id)
+    first = lock_first(connection, first_id)
     if start_from == FAILED and first.state == "success":
         raise Conflict(f'This execution succeeded. Retry it with "from": "{START}", or from one of its nodes.')
     plan, past = plan_of(connection, version_id), _past(connection, first_id)
@@ -121,12 +122,15 @@ def retry_execution(
         "input": input,
         "republish_s": republish_s,
     }
-    return _insert(connection, plan, begun, first._asdict() | asked)
+    started = _insert(connection, plan, begun, first._asdict() | asked)
+    if first.state == "failed":
+        letters.close_retried(connection, first_id, started.id, user_id)
+    return started
 
 
-def read_first(connection: psycopg.Connection[Any], first_id: UUID) -> First:
-    """The execution to retry. Raises NotFound, and Conflict if it is not over."""
-    row = connection.execute(READ_FIRST, (first_id,)).fetchone()
+def lock_first(connection: psycopg.Connection[Any], first_id: UUID) -> First:
+    """The execution to retry, held until the transaction ends. Raises NotFound, and Conflict if it is not over."""
+    row = connection.execute(LOCK_FIRST, (first_id,)).fetchone()
     if row is None:
         raise NotFound("There is no such execution.")
     if row[0] not in TERMINAL_EXECUTION:

@@ -18,7 +18,7 @@ from shared.auth.access import Action
 from shared.db import audit
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.values import to_json
-from shared.engine.retry import read_first, retry_execution
+from shared.engine.retry import lock_first, retry_execution
 from shared.engine.runnable import startable
 from shared.engine.start import Started
 from shared.queries import executions
@@ -63,7 +63,7 @@ def retry(execution_id: UUID, body: RetryExecution) -> Response:
 def _retry(connection: psycopg.Connection[Any], first: ExecutionRow, body: RetryExecution) -> Started:
     settings: Settings = current_app.extensions["flowversal-settings"]
     # Whether it is over is said before what its workflow looks like by now.
-    read_first(connection, first.id)
+    lock_first(connection, first.id)
     try:
         startable(connection, first.workflow_id, viewer())
     except NotFound:
