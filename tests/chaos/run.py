@@ -21,7 +21,8 @@ from tests.chaos.client import Client
 from tests.chaos.effects import Effects
 from tests.chaos.faults.base import Fault
 from tests.chaos.kinds import all_kinds, others, probe
-from tests.chaos.load import Accepted, Load
+from tests.chaos.load import Load
+from tests.chaos.records import Accepted
 from tests.chaos.watcher import Watcher
 from tests.chaos.world import World, running_world
 
