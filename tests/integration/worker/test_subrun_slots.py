@@ -11,12 +11,6 @@ from shared.engine.admission import admit, release
 from tests.factories import definition, node
 from tests.integration.clockwork.scene import Scene
 from tests.integration.worker.calling import Calling
-from tests.integration.worker.conftest import Pipeline
-
-
-@pytest.fixture
-def calling(scene: Scene, pipeline: Pipeline) -> Calling:
-    return Calling(scene, pipeline)
 
 
 def publish(scene: Scene, workflow: UUID, version: UUID) -> None:
