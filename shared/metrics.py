@@ -49,7 +49,9 @@ OPEN_DEAD_LETTERS = Gauge(
     "Dead letters of runs that nobody has redriven or dismissed (clockwork only).",
     multiprocess_mode="mostrecent",
 )
-PUBLISHES = Counter("flowversal_publishes_total", "Messages handed to the broker, by result (ok, failed).", ["result"])
+PUBLISHES = Counter(
+    "flowversal_publishes_total", "Messages handed to the broker, by result (ok, kept, failed).", ["result"]
+)
 COMMITTER_BATCH = Histogram(
     "flowversal_committer_batch_rows", "Claims and outcomes written in one transaction.", buckets=_ROWS
 )

@@ -1,33 +1,31 @@
 """One publisher per process: any thread hands it steps, one thread owns the connection to the broker.
 
-Nothing here raises or blocks: a message is a hint, and one that could not be sent is sent again by the sweeper.
+Nothing here raises or blocks: a message is a hint. One that could not be sent is kept for a minute and follows when the
+broker is back; whatever is lost beyond that the sweeper sends.
 """
 
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol
 
-import dramatiq
 import pika
 import pika.exceptions
-import redis
 from dramatiq.common import xq_name
-from dramatiq.errors import BrokerConnectionError
 from pika.adapters.select_connection import SelectConnection
 
-from shared import metrics
-from shared.broker import StepRef, is_rabbitmq, make_broker, message_of, queue_name
+from shared.broker import StepRef, is_rabbitmq, message_of, queue_name
 from shared.log import get_logger
+from shared.published import Published, count, done
 from shared.rabbitmq import DEAD_MESSAGE_TTL_MS, amqp_parameters, queue_arguments
+from shared.redis_publisher import RedisPublisher
+from shared.unsent import Unsent
 
 MAX_WAITING = 20_000
-_RECONNECT_S = (0.1, 0.2, 0.5, 1.0)
+_RECONNECT_S = (0.1, 0.2, 0.5)
 _log = get_logger(__name__)
 
-Published = Future[bool]
 _Asked = tuple[Sequence[StepRef], Published]
 
 
@@ -40,7 +38,7 @@ class Publisher(Protocol):
     """How often it lost the broker: what it was sending then may be lost."""
 
     def publish(self, refs: Sequence[StepRef]) -> Published:
-        """A future: True when the broker has all messages, False when it does not (the sweeper will send them)."""
+        """A future: True when the broker has all messages, False when it does not (they follow when it is back)."""
 
     def close(self) -> None:
         """Send what is waiting for at most a few seconds, then stop."""
@@ -51,29 +49,20 @@ def make_publisher(broker_url: str) -> Publisher:
     return RabbitmqPublisher(broker_url) if is_rabbitmq(broker_url) else RedisPublisher(broker_url)
 
 
-def _done(*, result: bool) -> Published:
-    future: Published = Future()
-    future.set_result(result)
-    return future
-
-
-def _count(refs: int, *, ok: bool) -> None:
-    metrics.PUBLISHES.labels("ok" if ok else "failed").inc(refs)
-
-
 class RabbitmqPublisher:
     """Publishes with confirms, many in flight on one channel (one at a time costs a round trip each)."""
 
     def __init__(self, url: str) -> None:
         self._parameters = amqp_parameters(url)
         self._waiting: deque[_Asked] = deque()
-        self._unconfirmed: dict[int, tuple[list[int], Published]] = {}
+        self._unconfirmed: dict[int, tuple[StepRef, list[int], Published]] = {}
+        self._unsent = Unsent()
         self._declared: set[str] = set()
         self._channel: Any = None
         self._connection: SelectConnection | None = None
         self.connected = False
         self.outages = 0
-        # The very first messages wait for the connection; after it was lost they are the sweeper's.
+        # Whoever hands in the very first messages hears when they are sent; after a loss nobody waits for that.
         self._opening = True
         self._closing = False
         self._next_tag = 1
@@ -85,12 +74,15 @@ class RabbitmqPublisher:
     def publish(self, refs: Sequence[StepRef]) -> Published:
         """See Publisher."""
         if not refs:
-            return _done(result=True)
-        if not (self.connected or self._opening) or len(self._waiting) >= MAX_WAITING:
-            _count(len(refs), ok=False)
-            return _done(result=False)
-        future: Published = Future()
+            return done(result=True)
+        future = Published()
         with self._lock:
+            if not (self.connected or self._opening):
+                self._unsent.keep(refs)
+                return done(result=False)
+            if len(self._waiting) >= MAX_WAITING:
+                count(len(refs), "failed")
+                return done(result=False)
             first = not self._waiting
             self._waiting.append((refs, future))
         connection = self._connection
@@ -155,31 +147,36 @@ class RabbitmqPublisher:
         channel.add_on_close_callback(self._on_channel_closed)
         self._channel, self._next_tag = channel, 1
         opened.append(True)
-        self.connected = True
+        with self._lock:
+            self.connected = True
+            self._waiting.extendleft(([ref], Published()) for ref in reversed(self._unsent.take()))
         self._drain()
 
     def _on_channel_closed(self, channel: Any, reason: Exception) -> None:
         """The server closed the channel (a queue with other arguments, no permission): begin again from the start."""
         if channel.connection.is_open:
             _log.warning("the broker closed the channel", reason=str(reason))
+            # One of these is why; sent again, they would close the next channel too.
+            self._give_up_unconfirmed()
             channel.connection.close()
 
     def _lose(self) -> None:
-        """The connection is gone: nothing in flight is known to have arrived."""
-        self.outages += self.connected
-        self.connected = self._opening = False
+        """The connection is gone: nothing in flight is known to have arrived, so it is sent again."""
+        with self._lock:
+            self.outages += self.connected
+            self.connected = self._opening = False
+            waiting, self._waiting = list(self._waiting), deque()
         self._connection = self._channel = None
         self._declared.clear()
-        with self._lock:
-            waiting, self._waiting = list(self._waiting), deque()
         unconfirmed, self._unconfirmed = self._unconfirmed, {}
-        for refs, future in waiting:
-            _count(len(refs), ok=False)
-            future.set_result(False)
-        for _, future in unconfirmed.values():
-            _count(1, ok=False)
+        self._unsent.keep([ref for ref, _, _ in unconfirmed.values()] + [ref for refs, _ in waiting for ref in refs])
+        for future in [future for _, _, future in unconfirmed.values()] + [future for _, future in waiting]:
             if not future.done():
                 future.set_result(False)
+
+    def _give_up_unconfirmed(self) -> None:
+        for tag in list(self._unconfirmed):
+            self._confirm(tag, acked=False)
 
     def _drain(self) -> None:
         while True:
@@ -195,7 +192,7 @@ class RabbitmqPublisher:
         name = queue_name(ref.pool, ref.priority)
         if name not in self._declared:
             self._declare(name)
-        self._unconfirmed[self._next_tag] = (left, future)
+        self._unconfirmed[self._next_tag] = (ref, left, future)
         self._next_tag += 1
         self._channel.basic_publish(
             exchange="",
@@ -227,68 +224,8 @@ class RabbitmqPublisher:
         entry = self._unconfirmed.pop(tag, None)
         if entry is None:
             return
-        left, future = entry
-        _count(1, ok=acked)
+        _, left, future = entry
+        count(1, "ok" if acked else "failed")
         left[0] -= 1
         if not future.done() and (left[0] == 0 or not acked):
             future.set_result(acked)
-
-
-class RedisPublisher:
-    """Publishes through Dramatiq's RedisBroker, one message after the other, in a thread of its own."""
-
-    def __init__(self, url: str) -> None:
-        self.connected = True
-        self.outages = 0
-        self._broker: dramatiq.Broker = make_broker(url)
-        self._waiting: deque[_Asked] = deque()
-        self._wake = threading.Event()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-        self._thread.start()
-
-    def publish(self, refs: Sequence[StepRef]) -> Published:
-        """See Publisher."""
-        if not refs:
-            return _done(result=True)
-        if len(self._waiting) >= MAX_WAITING:
-            _count(len(refs), ok=False)
-            return _done(result=False)
-        future: Published = Future()
-        self._waiting.append((refs, future))
-        self._wake.set()
-        return future
-
-    def close(self) -> None:
-        """See Publisher."""
-        self._closing = True
-        self._wake.set()
-        self._thread.join(timeout=3)
-
-    def _run(self) -> None:
-        while not (self._closing and not self._waiting):
-            self._wake.wait(timeout=1.0)
-            self._wake.clear()
-            while self._waiting:
-                refs, future = self._waiting.popleft()
-                future.set_result(self._send(refs))
-
-    def _send(self, refs: Sequence[StepRef]) -> bool:
-        try:
-            for ref in refs:
-                self._enqueue(ref)
-        except (BrokerConnectionError, redis.RedisError, OSError) as error:
-            _log.debug("Redis did not take a message", error=str(error))
-            _count(len(refs), ok=False)
-            return False
-        except Exception:  # noqa: BLE001 - the thread must live, whatever it was
-            _log.exception("a message could not be sent")
-            _count(len(refs), ok=False)
-            return False
-        _count(len(refs), ok=True)
-        return True
-
-    def _enqueue(self, ref: StepRef) -> None:
-        message = message_of(ref)
-        self._broker.declare_queue(message.queue_name)
-        self._broker.enqueue(message)

@@ -1,26 +1,64 @@
 """What every way to accept an execution has in common: the version it runs, the word to workers and pages, the wait."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import psycopg
 from werkzeug.wrappers import Response
 
 from services.api.access import viewer, visible_workflow
+from services.api.idempotency import Created, create_once
+from services.api.operation import Answers, operation
 from services.api.preferences import wait_s, wait_until_over
 from services.api.publishing import outbox
+from services.api.schemas.base import Body, ProblemAnswer
+from services.api.schemas.executions import Execution
 from services.api.validation import compile_or_raise
 from shared import ids
-from shared.db import versions
+from shared.auth.access import Action
+from shared.db import audit, versions
 from shared.engine.runnable import Runnable, published
 from shared.engine.start import Started
 from shared.metrics import EXECUTIONS_STARTED
 from shared.queries import executions
 from shared.web.answers import dumps
 from shared.web.database import borrowed, db
-from shared.web.guard import identity
+from shared.web.guard import address, identity
 
 Wanted = Literal["published", "draft"] | int
+View = Callable[..., Response]
+
+
+class Begun(NamedTuple):
+    """An execution that was inserted: its record for the answer, and what the audit trail says beside its id."""
+
+    started: Started
+    record: dict[str, Any]
+    detail: dict[str, Any]
+
+
+def accepts(body: type[Body]) -> Callable[[View], View]:
+    """Declare a view that begins an execution: 202, once for each Idempotency-Key, with `Prefer: wait=N`."""
+    answers: Answers = {202: Execution, 409: ProblemAnswer, 422: ProblemAnswer}
+    return operation(Action.EXECUTION_START, answers, body=body, creates=True, waits=True)
+
+
+def accept(trigger: str, action: str, begin: Callable[[psycopg.Connection[Any]], Begun]) -> Response:
+    """Insert an execution and the audit row `action` in one transaction, announce it after the commit, answer 202."""
+
+    def insert(connection: psycopg.Connection[Any]) -> Created:
+        begun = begin(connection)
+        public = ids.encode(ids.EXECUTION, begun.started.id)
+        audit.append(connection, identity().user_id, action, public, detail=begun.detail, address=address())
+        return Created(
+            begun.record,
+            f"/api/v1/executions/{public}",
+            status=202,
+            after_commit=lambda: announce(begun.started, trigger),
+        )
+
+    return waited(create_once(insert))
 
 
 def chosen_version(connection: psycopg.Connection[Any], workflow_id: UUID, wanted: Wanted) -> Runnable:

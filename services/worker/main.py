@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dramatiq
+import dramatiq.worker
 import httpx2
 from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
@@ -41,6 +42,7 @@ from shared.settings import Settings, get_settings
 STOP_TIMEOUT_MS = 10_000
 REDIS_POLL_MS = 100
 RABBITMQ_POLL_MS = 1_000
+RECONNECT_S = 0.5
 
 
 class Received(Middleware):
@@ -104,6 +106,8 @@ def run(settings: Settings) -> None:
     broker = make_broker(settings.broker_url, [Received(runner)])
     register(broker, runner, settings.worker_pool)
     metrics.serve(settings.metrics_port, settings.metrics_host)
+    # How often a consumer looks for a broker that is away; Dramatiq's own 3 s would keep new runs waiting.
+    dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RECONNECT_S
     poll_ms = RABBITMQ_POLL_MS if is_rabbitmq(settings.broker_url) else REDIS_POLL_MS
     worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=poll_ms)
     # What is loaded by now stays for ever: the collector need not look at it again and again.

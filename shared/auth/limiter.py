@@ -1,9 +1,19 @@
-"""How often one caller may fail to sign in. Kept in process memory: each process counts for itself."""
+"""How often one caller may fail. Kept in process memory: each process counts for itself."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from threading import Lock
 from time import monotonic
+
+from shared.domain.errors import RequestError
+
+
+class TooManyAttempts(RequestError):
+    """Too many failures; `retry_after_s` says when to try again (seconds)."""
+
+    def __init__(self, retry_after_s: float, detail: str) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
 
 
 class FailureLimiter:

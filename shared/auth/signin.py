@@ -7,7 +7,7 @@ import psycopg
 
 from shared import ids
 from shared.auth.access import Identity, Role, Scope
-from shared.auth.limiter import FailureLimiter
+from shared.auth.limiter import FailureLimiter, TooManyAttempts
 from shared.auth.passwords import password_matches
 from shared.auth.secrets import fingerprint, new_key
 from shared.db import audit, sessions, users
@@ -22,14 +22,6 @@ class SignInRefused(RequestError):
 
     def __init__(self) -> None:
         super().__init__("E-mail and password do not match. Check both and try again.")
-
-
-class TooManyAttempts(RequestError):
-    """Too many failures from this address for this e-mail; `retry_after_s` says when to try again (seconds)."""
-
-    def __init__(self, retry_after_s: float) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__("Too many failed attempts to sign in. Wait a little, then try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,7 @@ class SignIn:
         pair = (address, email.strip().lower())
         wait_s = max(self._per_pair.wait_s(pair), self._per_address.wait_s(address))
         if wait_s > 0:
-            raise TooManyAttempts(wait_s)
+            raise TooManyAttempts(wait_s, "Too many failed attempts to sign in. Wait a little, then try again.")
         user = None if "\x00" in email else users.by_email(connection, email.strip())
         connection.rollback()
         usable = user is not None and user.disabled_at is None

@@ -209,12 +209,14 @@ WITH open AS (
   WHERE s.state IN ('ready', 'running', 'retrying', 'waiting', 'pending', 'open')
   ORDER BY s.execution_id, s.node, s.item FOR UPDATE OF s),
 changed AS (
-  UPDATE {steps} s SET state = 'canceled', due_at = NULL, lease_until = NULL, completed_at = clock_timestamp(),
-    tx = pg_current_xact_id()
+  UPDATE {steps} s SET state = 'canceled', due_at = NULL, completed_at = clock_timestamp(), tx = pg_current_xact_id()
   FROM open o WHERE s.execution_id = o.execution_id AND s.node = o.node AND s.item = o.item)
 SELECT execution_id, node, item, state FROM open
 """
-"""Cancel every step inside scopes that were given up, running ones too: their fences then fit no running step."""
+"""Cancel every step inside scopes that were given up, running ones too: their fences then fit no running step.
+
+A running one keeps its lease until its worker has said what it used (shared/engine/late.py).
+"""
 
 NOTIFY_STEPS = "SELECT pg_notify('flowversal_stop', told) FROM json_array_elements_text(%(told)s::json) AS t(told)"
 """Tell every worker that listens to stop these steps (`<execution> <node> <item>`); sent at commit."""

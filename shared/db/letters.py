@@ -1,4 +1,4 @@
-"""The dead letters' rows, and how one is closed. A redrive holds the execution first, then the letter."""
+"""The dead letters' rows, and how one is closed. A retry holds the execution first, then the letter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +28,10 @@ SELECT d.id, d.execution_id, w.name AS workflow_name, w.enabled AND w.archived_a
 FROM dead_letters d JOIN workflows w ON w.id = d.workflow_id
 WHERE d.id = ANY(%s) ORDER BY d.id FOR NO KEY UPDATE OF d
 """
-CLOSE = """
-UPDATE dead_letters SET state = %(state)s, redriven_as = %(redriven_as)s, closed_at = now(), closed_by = %(user)s
-WHERE id = %(id)s
+CLOSE = "UPDATE dead_letters SET state = %(state)s, closed_at = now(), closed_by = %(user)s WHERE id = %(id)s"
+CLOSE_RETRIED = """
+UPDATE dead_letters SET state = 'redriven', redriven_as = %(retry)s, closed_at = now(), closed_by = %(user)s
+WHERE execution_id = %(first)s AND redriven_as IS NULL
 """
 COUNT_OPEN = "SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT %s) AS open"
 
@@ -41,11 +42,17 @@ def lock(connection: psycopg.Connection[Any], letter_ids: Sequence[UUID]) -> lis
         return cursor.execute(LOCK, (list(letter_ids),)).fetchall()
 
 
-def close(
-    connection: psycopg.Connection[Any], letter_id: UUID, state: str, user_id: UUID, *, redriven_as: UUID | None = None
-) -> None:
-    """Note that it was `redriven` or `dismissed`, by whom, and now. The caller holds it."""
-    connection.execute(CLOSE, {"id": letter_id, "state": state, "user": user_id, "redriven_as": redriven_as})
+def close(connection: psycopg.Connection[Any], letter_id: UUID, state: str, user_id: UUID) -> None:
+    """Note what became of it (`dismissed`), by whom, and now. The caller holds it."""
+    connection.execute(CLOSE, {"id": letter_id, "state": state, "user": user_id})
+
+
+def close_retried(connection: psycopg.Connection[Any], first: UUID, retry: UUID, user_id: UUID) -> None:
+    """A retry deals with the letter of a failed execution, which the caller holds; one that names a retry keeps it.
+
+    A letter that is not written yet is written as closed (shared/engine/bury.py).
+    """
+    connection.execute(CLOSE_RETRIED, {"first": first, "retry": retry, "user": user_id})
 
 
 def count_open(connection: psycopg.Connection[Any], limit: int) -> int:

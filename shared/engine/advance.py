@@ -49,6 +49,7 @@ class Step:
 
     row: StepRow
     fence: int | None
+    leased: bool
     lease_over: bool
     due: bool
 
@@ -74,12 +75,14 @@ class Advance:
             self._rows.setdefault(key[0], {})[key[1:]] = step.row
         self.repeated: list[Key] = []
         """Steps whose outcome is in already, under the same fence: the commit of a former try had gone through."""
+        self.late: list[Outcome] = []
+        """Outcomes of steps that were canceled under them: only what they used counts."""
         self.accepted = [self._accept(outcome) for outcome in outcomes]
         """Whether each outcome counts; a stale one changes nothing."""
         self._outcomes = [
             outcome
             for outcome, counts in zip(outcomes, self.accepted, strict=True)
-            if counts and outcome.key not in self.repeated
+            if counts and outcome.key not in self.repeated and outcome not in self.late
         ]
 
     def _accept(self, outcome: Outcome) -> bool:
@@ -87,12 +90,23 @@ class Advance:
         if step is None:
             return False
         if not _fits(outcome, step):
-            return self._repeats(outcome, step)
+            return self._is_late(outcome, step) or self._repeats(outcome, step)
         turn = self._turn(outcome.key[0])
-        if turn is None or is_given_up(turn, outcome.key[1:]):
+        if turn is None:
             return False
+        if is_given_up(turn, outcome.key[1:]):
+            self.late += [outcome] if outcome.kind in _FENCED else []
+            return outcome.kind in _FENCED
         turn.apply([outcome])
         return True
+
+    def _is_late(self, outcome: Outcome, step: Step) -> bool:
+        """Whether its step was canceled while it ran, now or before, and nobody has heard yet what it used."""
+        same = outcome.kind in _FENCED and step.fence == outcome.fence
+        late = same and step.leased and step.row.state is StepState.CANCELED
+        if late:
+            self.late.append(outcome)
+        return late
 
     def _repeats(self, outcome: Outcome, step: Step) -> bool:
         repeats = outcome.kind in _FENCED and step.fence == outcome.fence
@@ -172,7 +186,7 @@ def _step(row: tuple[Any, ...]) -> Step:
     step.ai_tokens, step.api_calls, step.elapsed_s = tokens, calls, elapsed_s or 0.0
     if children[0] is not None:
         step.children, step.children_begun, step.children_done, step.children_failed = (each or 0 for each in children)
-    return Step(step, fence, bool(over), bool(due))
+    return Step(step, fence, over is not None, bool(over), bool(due))
 
 
 def _fits(outcome: Outcome, step: Step) -> bool:

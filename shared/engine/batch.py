@@ -22,6 +22,7 @@ from shared.engine import claim as claims
 from shared.engine.advance import Advance, send_locks
 from shared.engine.alone import Ending, send_ending
 from shared.engine.claim import Claiming
+from shared.engine.late import send_late
 from shared.engine.repair import ready_successors
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 
@@ -108,6 +109,7 @@ def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin
         advance = Advance(connection, batch.outcomes, locks)
         if advance.turns:
             advance.send_writes(week, batch.options.republish_s)
+        send_late(week, advance.late)
     if commit and not bare:
         week.wire.send("COMMIT")
     week.wire.round_trip()
@@ -157,7 +159,7 @@ def _completed(connection: psycopg.Connection[Any], batch: Batch, advance: Advan
         else:
             refs = ready.pop(outcome.key[0], ()) if accepted else ()
         batch.completed.append(Completed(outcome.key, accepted, refs))
-    batch.touched.update(advance.turns, (key[0] for key in advance.repeated))
+    batch.touched.update(advance.turns, (key[0] for key in advance.repeated), (late.key[0] for late in advance.late))
     batch.ended = advance.ended()
 
 

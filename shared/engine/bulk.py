@@ -13,9 +13,9 @@ from shared.db import audit, bulk_jobs
 from shared.db.bulk_jobs import Job
 from shared.db.pool import server_is_away
 from shared.domain.errors import RequestError
-from shared.engine.bulk_match import CANCEL, retried
+from shared.engine.bulk_match import CANCEL, RETRY, retried
 from shared.engine.cancel import CancelResult, cancel_execution
-from shared.engine.retry import FAILED, read_first, retry_execution
+from shared.engine.retry import FAILED, lock_first, retry_execution
 from shared.engine.runnable import published, startable
 from shared.log import get_logger
 from shared.queries.shapes import Viewer
@@ -29,7 +29,7 @@ LOCK_EXECUTIONS = """
 SELECT id FROM executions WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(lo)s AND %(hi)s
 ORDER BY id FOR NO KEY UPDATE
 """
-"""All that this transaction will cancel, in the order of everybody, before the first of their steps."""
+"""All that this transaction will act on, in the order of everybody, before the first of their steps or letters."""
 
 _log = get_logger(__name__)
 
@@ -87,9 +87,9 @@ def _act_on_all(
     connection: psycopg.Connection[Any], job: Job, batch: Sequence[UUID], done: Advanced, republish_s: float
 ) -> None:
     over: set[UUID] = set()
-    if job.action == CANCEL and batch:
+    if batch:
         connection.execute(LOCK_EXECUTIONS, {"ids": list(batch), "lo": batch[0], "hi": batch[-1]})
-    elif job.retry_from == FAILED:
+    if job.action == RETRY and job.retry_from == FAILED:
         over = retried(connection, batch)
     done.skipped += len(over)
     for execution_id in batch:
@@ -132,7 +132,7 @@ def _retry(
     connection: psycopg.Connection[Any], job: Job, execution_id: UUID, done: Advanced, republish_s: float
 ) -> None:
     viewer = Viewer(job.user_id, everything=job.role == "admin")
-    first = read_first(connection, execution_id)
+    first = lock_first(connection, execution_id)
     version_id = first.version_id
     if job.retry_version == "published":
         version_id = published(connection, first.workflow_id, viewer).version_id

@@ -30,16 +30,25 @@ ORDER BY e.id LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
 INSERT_LETTERS = """
 WITH marked AS (
   UPDATE executions e SET error_fingerprint = k.fingerprint
-  FROM json_to_recordset(%(letters)s::json) AS k(id uuid, step text, code text, message text, fingerprint text)
+  FROM json_to_recordset(%(letters)s::json)
+    AS k(id uuid, step text, code text, message text, fingerprint text, retry uuid, retried_by uuid)
   WHERE e.id = k.id AND e.id BETWEEN %(lo)s AND %(hi)s AND e.error_fingerprint IS NULL
-  RETURNING e.*, k.step, k.code, k.message)
+  RETURNING e.*, k.step, k.code, k.message, k.retry, k.retried_by)
 INSERT INTO dead_letters (execution_id, workflow_id, version_id, user_id, node, item, step, code, message, fingerprint,
-                          failed_at)
+                          failed_at, state, redriven_as, closed_at, closed_by)
 SELECT id, workflow_id, version_id, user_id, failed_node, failed_item, step, code, message, error_fingerprint,
-  completed_at
+  completed_at, CASE WHEN retry IS NULL THEN 'open' ELSE 'redriven' END, retry, CASE WHEN retry IS NOT NULL THEN now() END,
+  retried_by
 FROM marked ORDER BY id
 """
 """The letters, and the mark that keeps an execution from getting a second one."""
+
+FIRST_RETRIES = """
+SELECT DISTINCT ON (retry_of) retry_of, id FROM execution_retries WHERE retry_of = ANY(%s) ORDER BY retry_of, id
+"""
+"""Who was retried before there was a letter. A retry holds the execution, so none is missed after the lock above."""
+
+RETRIED_BY = "SELECT user_id FROM executions WHERE id = %s"
 
 
 def bury(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Horizon = EVERYTHING) -> int:
@@ -47,7 +56,8 @@ def bury(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Ho
     with connection.transaction():
         found = connection.execute(WITHOUT_LETTER, {"limit": limit, **horizon._asdict()}).fetchall()
         if found:
-            letters = [_letter(connection, row) for row in found]
+            retries = dict(connection.execute(FIRST_RETRIES, ([row[0] for row in found],)).fetchall())
+            letters = [_letter(connection, row) | _handled(connection, retries.get(row[0])) for row in found]
             values = {"letters": json_rows(letters).decode(), "lo": found[0][0], "hi": found[-1][0]}
             connection.execute(INSERT_LETTERS, values)
         return len(found)
@@ -66,6 +76,14 @@ def _letter(connection: psycopg.Connection[Any], found: tuple[Any, ...]) -> Row:
         "message": message,
         "fingerprint": fingerprint(ids.encode(ids.WORKFLOW, workflow_id), node or "", code, message),
     }
+
+
+def _handled(connection: psycopg.Connection[Any], retry: UUID | None) -> Row:
+    """What a retry says of the letter: it is closed."""
+    if retry is None:
+        return {}
+    by = connection.execute(RETRIED_BY, (retry,)).fetchone()
+    return {"retry": retry, "retried_by": by[0] if by else None}
 
 
 def _text(value: object, otherwise: str) -> str:

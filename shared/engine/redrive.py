@@ -1,4 +1,4 @@
-"""Redrive dead letters: retry what failed from its failed step, once for each letter, and let the letter say as what."""
+"""Redrive dead letters: retry what failed from its failed step, once for each letter (the retry closes it)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from shared import ids
 from shared.db import letters
 from shared.db.letters import Letter
 from shared.domain.errors import Conflict, NotFound, RequestError
-from shared.engine.retry import read_first, retry_execution
+from shared.engine.retry import lock_first, retry_execution
 from shared.engine.start import Started
 
 LOCK_EXECUTIONS = """
@@ -80,7 +80,5 @@ def _redrive(connection: psycopg.Connection[Any], letter: Letter, user_id: UUID,
         raise Conflict(f"It was redriven already, as {ids.encode(ids.EXECUTION, letter.redriven_as)}.")
     if not letter.runnable:
         raise Conflict(f"{letter.workflow_name} is disabled or archived. Enable it, then redrive.")
-    version_id = read_first(connection, letter.execution_id).version_id
-    started = retry_execution(connection, letter.execution_id, version_id, user_id=user_id, republish_s=republish_s)
-    letters.close(connection, letter.id, "redriven", user_id, redriven_as=started.id)
-    return started
+    version_id = lock_first(connection, letter.execution_id).version_id
+    return retry_execution(connection, letter.execution_id, version_id, user_id=user_id, republish_s=republish_s)

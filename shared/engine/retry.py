@@ -1,42 +1,33 @@
 """Retry an execution by hand: a new one, linked to it, that begins with what the first one has done already."""
 
-from contextlib import nullcontext
-from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 
-from shared.blobs import make_store, read
 from shared.broker import StepRef
+from shared.db import letters
 from shared.db.hot import json_rows
 from shared.domain.errors import Conflict, InvalidValue, NotFound
-from shared.domain.payload import parse_ref
 from shared.domain.plan import Plan
 from shared.domain.replay import OUTSIDE, Past, Replay, replay, reusable
 from shared.domain.states import TERMINAL_EXECUTION, StepState
-from shared.domain.values import from_json, to_json
+from shared.domain.values import from_json
+from shared.engine.first_input import is_input, read_input
 from shared.engine.in_line import get_in_line, queued_reason
 from shared.engine.plans import plan_of
 from shared.engine.start import Started, ensure_current_weeks
 from shared.queries.shapes import parse_step_id
-from shared.settings import get_settings
 
 FAILED, START = "failed", "start"
-_ANY_SIZE = 1 << 62
 
-READ_FIRST = "SELECT state, workflow_id, version_id, priority FROM executions WHERE id = %s"
-"""The execution to retry. Not locked: one that is over never changes."""
+LOCK_FIRST = "SELECT state, workflow_id, version_id, priority FROM executions WHERE id = %s FOR NO KEY UPDATE"
+"""The execution to retry. One that is over never changes; its dead letter does, and whoever changes that holds this."""
 
 READ_PAST = """
 SELECT node, state, port FROM steps WHERE execution_id = %s AND item = '' ORDER BY completed_at NULLS FIRST, node
 """
 """How its steps outside of loops ended, in that order; copies, which ended in no time of this execution, come first."""
-
-READ_INPUT = """
-SELECT input::text, input_blob FROM execution_data WHERE execution_id = %s AND node = '' AND item = ''
-"""
-"""What it was started with."""
 
 INSERT_RETRY = """
 WITH e AS (
@@ -97,17 +88,17 @@ def retry_execution(
 ) -> Started:
     """Insert a queued execution of a version of the same workflow; does not commit, does not publish.
 
-    With limits of concurrency or rate it waits for its turn like any start. Its priority is the first one's.
+    The dead letter of the first one is closed with it, and names it. With limits of concurrency or rate it waits for its turn like any start. Its priority is the first one's.
     `start_from`: `failed` (whatever did not succeed), `start`, or the id of a node, which runs anew with all behind it.
     `input`: JSON text; None keeps the first one's. Raises NotFound; Conflict for an execution that is not over, did not
     fail, or leaves nothing to run; InvalidValue for an unknown node; InvalidDefinition for a version that cannot run.
     """
-    first = read_first(connection, first_id)
+    first = lock_first(connection, first_id)
     if start_from == FAILED and first.state == "success":
         raise Conflict(f'This execution succeeded. Retry it with "from": "{START}", or from one of its nodes.')
     plan, past = plan_of(connection, version_id), _past(connection, first_id)
     anew = _anew(plan, start_from)
-    new_input = input is not None and not _is_input(connection, first_id, input)
+    new_input = input is not None and not is_input(connection, first_id, input)
     fit = reusable(plan_of(connection, first.version_id), plan, past, anew=anew, new_input=new_input)
     begun = replay(plan, past, fit)
     if not begun.execution.open_steps:
@@ -121,12 +112,15 @@ def retry_execution(
         "input": input,
         "republish_s": republish_s,
     }
-    return _insert(connection, plan, begun, first._asdict() | asked)
+    started = _insert(connection, plan, begun, first._asdict() | asked)
+    if first.state == "failed":
+        letters.close_retried(connection, first_id, started.id, user_id)
+    return started
 
 
-def read_first(connection: psycopg.Connection[Any], first_id: UUID) -> First:
-    """The execution to retry. Raises NotFound, and Conflict if it is not over."""
-    row = connection.execute(READ_FIRST, (first_id,)).fetchone()
+def lock_first(connection: psycopg.Connection[Any], first_id: UUID) -> First:
+    """The execution to retry, held until the transaction ends. Raises NotFound, and Conflict if it is not over."""
+    row = connection.execute(LOCK_FIRST, (first_id,)).fetchone()
     if row is None:
         raise NotFound("There is no such execution.")
     if row[0] not in TERMINAL_EXECUTION:
@@ -137,26 +131,6 @@ def read_first(connection: psycopg.Connection[Any], first_id: UUID) -> First:
 def _past(connection: psycopg.Connection[Any], first_id: UUID) -> dict[str, Past]:
     rows = connection.execute(READ_PAST, (first_id,))
     return {node: Past(StepState(state), port) for node, state, port in rows}
-
-
-def _input(connection: psycopg.Connection[Any], first_id: UUID) -> bytes:
-    text, blob = connection.execute(READ_INPUT, (first_id,)).fetchone() or (None, None)
-    ref = parse_ref(blob)
-    if ref is None:
-        return to_json(from_json(text), max_bytes=_ANY_SIZE) if text is not None else b""
-    found = read(make_store(get_settings(), lambda: nullcontext(connection)), ref)
-    if found is None:
-        raise Conflict("The input of this execution was removed from the store. Retry it with another input.")
-    return found
-
-
-def _is_input(connection: psycopg.Connection[Any], first_id: UUID, input: str) -> bool:
-    """Whether an execution was started with this JSON; a large one is known by its SHA-256."""
-    _, blob = connection.execute(READ_INPUT, (first_id,)).fetchone() or (None, None)
-    ref = parse_ref(blob)
-    if ref is None:
-        return input.encode() == _input(connection, first_id)
-    return ref.sha256 == sha256(input.encode()).hexdigest()
 
 
 def _anew(plan: Plan, start_from: str) -> frozenset[str]:
@@ -208,7 +182,10 @@ def _insert(connection: psycopg.Connection[Any], plan: Plan, begun: Replay, para
     if plan.limits:
         # A large input is read only where it says whose turn it is.
         keyed = plan.limits.key is not None
-        given = from_json(parameters["input"] or (_input(connection, parameters["first"]) if keyed else b"") or b"null")
+        edited = parameters["input"]
+        given = (
+            from_json(edited) if edited is not None else read_input(connection, parameters["first"]) if keyed else None
+        )
         get_in_line(connection, inserted[0], parameters["workflow_id"], plan.limits, input=given, priority=priority)
         return Started(inserted[0], [], queued_reason(plan))
     ready = [row for row in begun.rows.values() if row.state is StepState.READY]

@@ -10,6 +10,7 @@ from shared.domain.planner import Turn
 from shared.domain.states import OPEN_STEP, TERMINAL_STEP, StepState
 from shared.domain.turn import StepKey, StepRow
 from shared.engine.asks import forsake_steps
+from shared.engine.late import mark_running
 
 
 def send_scopes(week: Week, turns: Mapping[UUID, Turn]) -> None:
@@ -20,7 +21,9 @@ def send_scopes(week: Week, turns: Mapping[UUID, Turn]) -> None:
     errors = [_error(id, key, turn) for id, turn in turns.items() for key in turn.errors]
     if errors:
         week.run(hot.INSERT_SCOPE_ERRORS, {"errors": json_rows(errors)})
-    told = [_address(id, *key) for id, turn in turns.items() for key in turn.told]
+    running = [(id, *key) for id, turn in turns.items() for key in turn.told]
+    mark_running(week, running)
+    told = [_address(*key) for key in running]
     ranges = [row for id, turn in turns.items() for key in turn.given_up for row in _ranges(id, key, turn)]
     if ranges:
         told += _cancel(week, turns, ranges)

@@ -9,11 +9,13 @@ import psycopg
 from shared import ids
 from shared.blobs import Store
 from shared.db import subruns, workflows
+from shared.db.workflows import Startable
 from shared.domain.errors import InvalidDefinition, InvalidValue, NodeError, NotFound, StaleFence
 from shared.domain.outcome import Key
 from shared.domain.states import TERMINAL_EXECUTION
 from shared.domain.values import from_json
 from shared.engine.large_input import Offload
+from shared.engine.own_slots import check_own_slots
 from shared.engine.start import MAX_DEPTH, Started, start_execution
 from shared.nodes.base import Call
 from shared.queries import executions, values
@@ -66,11 +68,12 @@ def start_child(
         if depth > MAX_DEPTH:
             text = f"Workflows run workflows more than {MAX_DEPTH} deep here: probably one of them runs itself."
             raise NodeError("SUBFLOW_DEPTH", text)
+        found = _startable(connection, call, caller)
         try:
             started = start_execution(
                 connection,
                 workflow_id=call.workflow_id,
-                version_id=_version(connection, call, caller),
+                version_id=_version(found, call),
                 user_id=caller.user_id,
                 input=call.input,
                 trigger_type="workflow",
@@ -86,10 +89,12 @@ def start_child(
         except (InvalidDefinition, NotFound) as error:
             raise NodeError("WORKFLOW_INVALID", f"The workflow cannot be run: {error}") from None
         subruns.insert(connection, step, started.id, waits=call.wait)
+        if call.wait and started.queued_reason is not None:
+            check_own_slots(connection, started.id, found.name)
         return Child(started.id, started)
 
 
-def _version(connection: psycopg.Connection[Any], call: Call, caller: Viewer) -> UUID:
+def _startable(connection: psycopg.Connection[Any], call: Call, caller: Viewer) -> Startable:
     name = ids.encode(ids.WORKFLOW, call.workflow_id)
     found = workflows.for_start(
         connection, call.workflow_id, call.version, viewer=caller.user_id, everything=caller.everything
@@ -98,6 +103,10 @@ def _version(connection: psycopg.Connection[Any], call: Call, caller: Viewer) ->
         raise NodeError("WORKFLOW_NOT_FOUND", f"There is no workflow {name} that whoever runs this one may see.")
     if not found.enabled:
         raise NodeError("WORKFLOW_DISABLED", f"The workflow {found.name} is disabled. Enable it, then run this again.")
+    return found
+
+
+def _version(found: Startable, call: Call) -> UUID:
     if found.version_id is not None:
         return found.version_id
     if call.version is not None:

@@ -49,6 +49,7 @@ class WorkflowRun(NodeType):
         "WORKFLOW_INVALID": "The version cannot be run by this installation.",
         "INVALID_INPUT": "The input cannot be stored, or is too large.",
         "SUBFLOW_DEPTH": "Workflows run workflows more than ten deep, probably in a circle.",
+        "SUBFLOW_DEADLOCK": "The runs that hold all slots of the workflow wait for this one.",
         "CHILD_FAILED": "The run failed; the message has its error and its id.",
         "CHILD_CANCELED": "The run was canceled.",
     }

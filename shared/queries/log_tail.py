@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from shared.queries.shapes import ms, step_id
+from shared.queries.logs import shape
 
 TAIL = """
 SELECT id, at, level, node, item, attempt, message, fields FROM execution_logs
@@ -21,16 +21,4 @@ def tail(
     """At most `limit` of the newest lines with one of these levels (None: all), oldest first."""
     values = {"id": execution_id, "levels": None if levels is None else list(levels), "limit": limit}
     found = connection.execute(TAIL, values).fetchall()
-    return [
-        {
-            "id": number,
-            "at": ms(at),
-            "level": level,
-            "stepId": step_id(node, item) if node else None,
-            "nodeId": node or None,
-            "attempt": attempt,
-            "message": message,
-            "fields": fields or {},
-        }
-        for number, at, level, node, item, attempt, message, fields in reversed(found)
-    ]
+    return [shape(line) for line in reversed(found)]

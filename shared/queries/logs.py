@@ -1,5 +1,6 @@
 """The log lines of one execution. Its cursor never skips a line that commits late."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -56,11 +57,12 @@ def page(
 ) -> list[tuple[Cursor, dict[str, Any]]]:
     """At most `limit` lines behind the cursor, oldest first, each with the cursor behind it."""
     values = {"id": execution_id, "tx": str(after.tx), "line": after.line, "limit": limit}
-    return [(Cursor(row[1], row[0]), _line(row)) for row in connection.execute(PAGE, values)]
+    return [(Cursor(tx, number), shape((number, *line))) for number, tx, *line in connection.execute(PAGE, values)]
 
 
-def _line(row: tuple[Any, ...]) -> dict[str, Any]:
-    number, _tx, at, level, node, item, attempt, message, fields = row
+def shape(line: Sequence[Any]) -> dict[str, Any]:
+    """A log line of the API, from its id, at, level, node, item, attempt, message and fields."""
+    number, at, level, node, item, attempt, message, fields = line
     return {
         "id": number,
         "at": ms(at),

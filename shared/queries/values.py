@@ -73,12 +73,17 @@ def of_step(connection: psycopg.Connection[Any], execution: ExecutionRow, step_i
 def of_run(connection: psycopg.Connection[Any], execution: ExecutionRow, which: Which) -> Whole | None:
     """The input of a run, or once it succeeded its output; None if there is none."""
     if which == "input":
-        return _whole(connection, which, execution.id, "", "")
+        return input_of(connection, execution.id)
     if execution.state != "success":
         return None
     ends = ends_of(connection, execution)
     rows = connection.execute(OF_ENDS, {"id": execution.id, "ends": ends}).fetchall()
     return _together({row[0]: part for row in rows if (part := _part(row[1:])) is not None}, ends)
+
+
+def input_of(connection: psycopg.Connection[Any], execution_id: UUID) -> Whole | None:
+    """What a run was started with; None if there is no such run."""
+    return _whole(connection, "input", execution_id, "", "")
 
 
 def _together(found: dict[str, bytes | Ref], ends: Sequence[str]) -> Whole | None:

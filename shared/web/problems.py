@@ -9,7 +9,8 @@ from flask import Flask, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from shared.auth.signin import SignInRefused, TooManyAttempts
+from shared.auth.limiter import TooManyAttempts
+from shared.auth.signin import SignInRefused
 from shared.domain.errors import (
     Conflict,
     Forbidden,

@@ -13,10 +13,10 @@ from shared.domain.states import EXECUTION, STEP, TERMINAL_EXECUTION
 from shared.queries import executions
 from shared.queries.shapes import Viewer
 from shared.queries.stats import counted, overview, recount
-from tests.chaos import questions, witness
+from tests.chaos import questions, told, witness
 from tests.chaos.effects import Effects
-from tests.chaos.kinds import DOWN, DRAWN, LIMITED, SLOTS, tokens_of
-from tests.chaos.load import Accepted
+from tests.chaos.kinds import AGAIN, DOWN, DRAWN, LIMITED, SLOTS, tokens_of
+from tests.chaos.records import Accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ def audit(
         Finding(TWICE, None, f"request {row[1]} made {row[2]} executions")
         for row in connection.execute(questions.NUMBERS)
     ]
+    found += [Finding(TWICE, *row) for row in told.twice(connection, accepted, workflows[AGAIN])]
+    found += [Finding(OUTPUT, *row) for row in told.wrong(connection, accepted)]
     return [*found, *_attempts(connection), *_effects(connection, effects), *_statistics(connection)]
 
 
@@ -118,7 +120,7 @@ def _attempts(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
 
 def _effects(connection: psycopg.Connection[Any], effects: Effects) -> Iterator[Finding]:
     """Every step that succeeded was heard of outside; nothing was called more often than it was attempted."""
-    nodes = ["first", "second", "third", "flaky", "down", "call"]
+    nodes = ["first", "second", "third", "flaky", "down", "call", "again"]
     calls, known = effects.calls, set()
     for id, node, item, attempt, state in connection.execute(questions.CALLING, (nodes,)):
         key = f"{ids.encode(ids.EXECUTION, id)}:{node}:{item}"

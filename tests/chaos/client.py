@@ -83,7 +83,8 @@ class Client:
         if key is not None:
             headers["Idempotency-Key"] = key
         try:
-            connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
+            where = path if path.startswith("/hooks/") else f"/api/v1{path}"
+            connection.request(method, where, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             return Answer(response.status, json.loads(response.read()))
         except BaseException:

@@ -10,11 +10,14 @@ FLAKY_FAILURES = 2
 
 
 class Effects:
-    """`/ok…` answers at once, `/flaky…` fails the first two calls of each key, `/down…` always."""
+    """`/ok…` answers at once, `/flaky…` fails the first two calls of each key, `/down…` always, `/again…` the first
+    execution that comes to a path.
+    """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         """By idempotency key, `<execution>:<node>:<item>`."""
+        self._first: dict[str, str] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, name="effects", daemon=True)
@@ -32,8 +35,14 @@ class Effects:
             self.calls[key] += 1
             return self.calls[key]
 
+    def _is_first(self, path: str, key: str) -> bool:
+        """Whether no other execution has come to this path before."""
+        execution = key.partition(":")[0]
+        with self._lock:
+            return self._first.setdefault(path, execution) == execution
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        count = self._count
+        count, is_first = self._count, self._is_first
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -43,8 +52,10 @@ class Effects:
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                calls = count(self.headers.get("Idempotency-Key", ""))
+                key = self.headers.get("Idempotency-Key", "")
+                calls = count(key)
                 down = self.path.startswith("/down") or (self.path.startswith("/flaky") and calls <= FLAKY_FAILURES)
+                down = down or (self.path.startswith("/again") and is_first(self.path, key))
                 body = json.dumps({"path": self.path}).encode()
                 self.send_response(503 if down else 200)
                 self.send_header("Content-Type", "application/json")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.chaos.effects import FLAKY_FAILURES
 from tests.factories import Definition, definition, edge, node, random_dag, random_scopes
@@ -13,7 +13,7 @@ Outputs = dict[tuple[str, str], Any]
 """By (node, item)."""
 MOST_TOKENS = 1_000_000
 SLOTS = 2
-DOWN, LIMITED = "down", "limits"
+DOWN, LIMITED, AGAIN = "down", "limits", "again"
 DRAWN = "drawn"
 """The output of a step whose result is another one in each attempt: see `tokens_of`."""
 
@@ -28,9 +28,19 @@ class Expected:
     code: str | None = None
 
 
+class Told(NamedTuple):
+    """What was sent to a waiting execution, and the status of the answer; None: there was none."""
+
+    what: Any
+    status: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One workflow. Its input is `{"n": …}`, another number in each execution; `canceled`: the client cancels it soon."""
+    """One workflow. Its input is `{"n": …}`, another number in each execution.
+
+    `act`: what the client does to it then: `cancel`, `decide` its step `ask`, `call` its step `hook`, `retry` it by hand.
+    """
 
     name: str
     share: float
@@ -38,7 +48,12 @@ class Kind:
     definition: Definition
     """`$child` and `$follower` in it stand for the ids of these workflows."""
     expected: Callable[[int], Expected]
-    canceled: bool = False
+    act: str = ""
+
+    @property
+    def canceled(self) -> bool:
+        """Whether the client cancels it soon."""
+        return self.act == "cancel"
 
 
 def all_kinds(seed: int, graphs: int, url: str) -> list[Kind]:
@@ -50,6 +65,7 @@ def all_kinds(seed: int, graphs: int, url: str) -> list[Kind]:
         found.append(_interpreted(f"graph {dag}", random_dag(dag, 3 + dag % 14)))
         found.append(_interpreted(f"scopes {scopes}", random_scopes(scopes)))
     more = [_calls(url), _flaky(url), _down(url), _waits(), _fails(), _slow(), _parents(), _limited(), _canceled(url)]
+    more += [_decided(), _called_back(), _again(url)]
     return found + more
 
 
@@ -182,7 +198,33 @@ def _canceled(url: str) -> Kind:
     ]
     edges += [edge(f"work{each}", f"work{each + 1}") for each in (0, 1, 3, 4)]
     source = definition(*nodes, edges=[*edges, edge("work2", "work5")])
-    return Kind("cancels", 0.1, source, lambda n: Expected("canceled"), canceled=True)
+    return Kind("cancels", 0.1, source, lambda n: Expected("canceled"), act="cancel")
+
+
+def _decided() -> Kind:
+    """Asks, and returns what was decided."""
+    end = node("end", params={"output": "{{ steps.ask.output.decision }}"})
+    source = definition(node("ask", "approval", {"message": "Number {{ input.n }}?"}), end)
+    return Kind("approvals", 0.05, source, lambda n: Expected("success", DRAWN), act="decide")
+
+
+def _called_back() -> Kind:
+    """Waits for a call, and returns which one it was."""
+    end = node("end", params={"output": "{{ steps.hook.output.body.call }}"})
+    source = definition(node("hook", "wait.callback"), end)
+    return Kind("callbacks", 0.05, source, lambda n: Expected("success", DRAWN), act="call")
+
+
+def _again(url: str) -> Kind:
+    """Fails behind a step that succeeded; what it calls works for the retry."""
+    kept, end = node("kept", "simulate", _work(100)), node("end", params={"output": "{{ steps.kept.output }}"})
+    source = definition(kept, _call("again", f"{url}/again", 2), end)
+    return Kind(AGAIN, 0.05, source, lambda n: Expected("failed", code="HTTP_STATUS"), act="retry")
+
+
+def retried() -> Kind:
+    """The retry of a run of the kind `again`."""
+    return Kind("retried", 0, {}, lambda n: Expected("success", DRAWN))
 
 
 def _work(duration_ms: int) -> dict[str, Any]:

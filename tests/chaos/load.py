@@ -5,26 +5,26 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared import ids
+from tests.chaos import acts
 from tests.chaos.client import Client, NoAnswer
-from tests.chaos.kinds import Kind
+from tests.chaos.kinds import Kind, retried
+from tests.chaos.records import Accepted
 
-SUBMITTERS = 16
+SUBMITTERS = 24
 TWICE = 0.1
+_NO_ID = UUID(int=0)
 
 
-@dataclass(slots=True)
-class Accepted:
-    """An execution that the API has answered with 202. `cancel`: what a cancel was answered, if there was one."""
+class _Request(NamedTuple):
+    """What starts an execution."""
 
-    id: UUID
-    kind: Kind
-    number: int
-    user: int
-    round: int
-    cancel: int | None = None
+    path: str
+    body: dict[str, Any]
+    key: str
 
 
 @dataclass
@@ -71,11 +71,26 @@ class Load:
 
     def start(self, kind: Kind, number: int, round: int, user: int = 0, *, twice: bool = False) -> Accepted | None:
         """Start one; with `twice` two requests race with the same key. None if the API would not."""
+        request = _Request(
+            f"/workflows/{self.workflows[kind.name]}/executions",
+            {"input": {"n": number}},
+            f"chaos-{self.seed}-{number}",
+        )
+        return self._accept(request, Accepted(_NO_ID, kind, number, user, round), twice=twice)
+
+    def retry(self, first: Accepted) -> Accepted | None:
+        """Retry one that has failed, from what failed; two requests race with the same key."""
+        path = f"/executions/{ids.encode(ids.EXECUTION, first.id)}/retry"
+        request = _Request(path, {"from": "failed"}, f"retry-{self.seed}-{first.number}")
+        return self._accept(request, Accepted(_NO_ID, retried(), first.number, first.user, first.round), twice=True)
+
+    def _accept(self, request: _Request, accepted: Accepted, *, twice: bool) -> Accepted | None:
+        kind, number = accepted.kind, accepted.number
         found: list[str] = []
-        twin = threading.Thread(target=self._ask_and_hang_up, args=(kind, number, user, found))
+        twin = threading.Thread(target=self._ask_and_hang_up, args=(request, accepted, found))
         if twice:
             twin.start()
-        self._ask(kind, number, user, found)
+        self._ask(request, accepted, found)
         if twice:
             twin.join()
         if len(set(found)) > 1:
@@ -84,7 +99,7 @@ class Load:
             return None
         id = ids.decode(ids.EXECUTION, found[0])
         assert id is not None
-        accepted = Accepted(id, kind, number, user, round)
+        accepted.id = id
         with self._lock:
             self.accepted.append(accepted)
         return accepted
@@ -97,30 +112,45 @@ class Load:
         for client in self.clients:
             client.close()
 
-    def _ask(self, kind: Kind, number: int, user: int, found: list[str]) -> None:
-        path = f"/workflows/{self.workflows[kind.name]}/executions"
+    def _ask(self, request: _Request, accepted: Accepted, found: list[str]) -> None:
         try:
-            answer = self.clients[user].call("POST", path, {"input": {"n": number}}, key=f"chaos-{self.seed}-{number}")
+            answer = self.clients[accepted.user].call("POST", request.path, request.body, key=request.key)
         except NoAnswer as error:
             self.refused.append(str(error))
             return
         if answer.status == 202:
             found.append(answer.body["id"])
         else:
-            self.refused.append(f"{kind.name}: {answer.status} {answer.body}")
+            self.refused.append(f"{accepted.kind.name}: {answer.status} {answer.body}")
 
-    def _ask_and_hang_up(self, kind: Kind, number: int, user: int, found: list[str]) -> None:
-        self._ask(kind, number, user, found)
-        self.clients[user].hang_up()
+    def _ask_and_hang_up(self, request: _Request, accepted: Accepted, found: list[str]) -> None:
+        self._ask(request, accepted, found)
+        self.clients[accepted.user].hang_up()
 
     def _job(self, round: int, number: int) -> None:
         random = Random(f"{self.seed}:{number}")
         kind = self._kind(number, random)
         user = random.randrange(len(self.clients))
         accepted = self.start(kind, number, round, user, twice=random.random() < TWICE)
-        if accepted is not None and kind.canceled:
-            time.sleep(random.random() ** 2 * 2.5)
-            accepted.cancel = self._cancel(accepted)
+        if accepted is not None and kind.act:
+            try:
+                self._act(accepted, random)
+            except NoAnswer as error:
+                self.refused.append(str(error))
+
+    def _act(self, accepted: Accepted, random: Random) -> None:
+        """What the client does to it after its start, at a random moment."""
+        wait_s, client = random.random() ** 2 * 2.5, self.clients[accepted.user]
+        match accepted.kind.act:
+            case "cancel":
+                time.sleep(wait_s)
+                acts.cancel(client, accepted)
+            case "decide":
+                acts.decide(self.clients, accepted, wait_s)
+            case "call":
+                acts.call_back(client, accepted, wait_s)
+            case "retry" if acts.await_end(client, accepted) == "failed":
+                self.retry(accepted)
 
     def _kind(self, number: int, random: Random) -> Kind:
         """Every other one is a random graph, all of them in turn."""
@@ -129,11 +159,3 @@ class Load:
         if number % 2 == 0:
             return graphs[number // 2 % len(graphs)]
         return random.choices(others, [kind.share for kind in others])[0]
-
-    def _cancel(self, accepted: Accepted) -> int | None:
-        path = f"/executions/{ids.encode(ids.EXECUTION, accepted.id)}/cancel"
-        try:
-            return self.clients[accepted.user].call("POST", path, {}).status
-        except NoAnswer as error:
-            self.refused.append(str(error))
-            return None

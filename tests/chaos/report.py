@@ -28,6 +28,9 @@ def summary(report: Report) -> str:
     """What is not in the table, in a few lines; every finding."""
     lines = [f"{report.took_s / 60:.1f} minutes, seed {report.plan.seed}, broker {report.plan.broker}"]
     lines.append(f"the watcher looked {report.notes['looks']} times; answers of the API: {report.notes['answers']}")
+    for name, numbers in report.notes["stops"].items():
+        times = f", p50 {numbers['p50S']} s, max {numbers['maxS']} s" if numbers["count"] else ""
+        lines.append(f"cancels of running steps, {name}: {numbers['count']}{times}")
     lines += [f"{finding.what}: {finding.text} ({finding.execution})" for finding in report.findings[:200]]
     return "\n".join(lines)
 

@@ -15,13 +15,14 @@ import psycopg
 from shared import ids
 from shared.auth.secrets import fingerprint, hint
 from shared.db import tokens, users
-from tests.chaos import logs, questions
+from tests.chaos import logs, questions, stops
 from tests.chaos.books import LOST, OTHER, TWICE, Finding, audit, by_round
 from tests.chaos.client import Client
 from tests.chaos.effects import Effects
 from tests.chaos.faults.base import Fault
 from tests.chaos.kinds import all_kinds, others, probe
-from tests.chaos.load import Accepted, Load
+from tests.chaos.load import Load
+from tests.chaos.records import Accepted
 from tests.chaos.watcher import Watcher
 from tests.chaos.world import World, running_world
 
@@ -61,6 +62,8 @@ class Round:
     accepted: int = 0
     probe_s: float | None = None
     drain_s: float | None = None
+    disturbed: stops.Span = (0.0, 0.0)
+    """From the injection until all was well again; seconds since the epoch."""
 
 
 @dataclass
@@ -110,6 +113,7 @@ class Run:
         begun = self.load.begin(number, executions, self.plan.per_s)
         moment = random.uniform(0.1, 0.7) * executions / self.plan.per_s
         time.sleep(moment)
+        injected_at = time.time()
         injection.inject()
         ended = time.monotonic()
         before = [each.id for each in self.load.accepted]
@@ -119,8 +123,12 @@ class Run:
         if self.plan.calm:
             if self._over(before):
                 found.drain_s = time.monotonic() - ended
+            found.disturbed = injected_at, time.time()
             begun.result()
             self._over([each.id for each in self.load.accepted])
+        else:
+            # Lost workers are noticed when their leases run out; the next fault comes before everything is over.
+            found.disturbed = injected_at, time.time() + 2 * self.world.lease_s
         self.tell(f"{number + 1:3}/{len(self.plan.faults)}  {_line(found)}")
 
     def _over(self, execution_ids: list[UUID]) -> bool:
@@ -225,8 +233,10 @@ def _reckoning(chaos: Run, watcher: Watcher) -> list[Finding]:
     """What the database, the witness, the watcher and the outside world say."""
     with chaos.world.connect() as connection:
         chaos.report.notes["longest waits"] = [row[0] for row in connection.execute(questions.LONGEST_WAITS)]
+        stopped = stops.stops(connection, [each.disturbed for each in chaos.report.rounds])
+        chaos.report.notes["stops"] = stops.summary(stopped)
         found = audit(connection, chaos.load.accepted, chaos.effects, chaos.workflows)
-        return [*found, *watcher.compare(connection), *watcher.findings]
+        return [*found, *stops.too_slow(stopped), *watcher.compare(connection), *watcher.findings]
 
 
 def _complaints(chaos: Run) -> list[Finding]:

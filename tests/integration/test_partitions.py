@@ -73,6 +73,7 @@ _ROWS = (
     "asks",
     "referring",
     "ended",
+    "used",
 )
 
 

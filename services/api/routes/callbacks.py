@@ -4,6 +4,7 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
 from services.api.callback_body import received_call
+from services.api.callback_limits import callback_limits
 from services.api.operation import Answers, operation
 from services.api.publishing import outbox
 from services.api.schemas.approvals import CallbackAccepted
@@ -14,6 +15,7 @@ from shared.callbacks import step_of
 from shared.db import audit
 from shared.db.keys import callback_key
 from shared.domain.errors import Conflict, NotFound
+from shared.domain.outcome import Key
 from shared.engine.callback import Received, receive_call
 from shared.queries.shapes import step_id
 from shared.settings import Settings
@@ -24,7 +26,8 @@ from shared.web.problems import ProblemError
 
 blueprint = Blueprint("callbacks", __name__, url_prefix="/hooks/callback")
 
-_ANSWERS: Answers = {202: CallbackAccepted, 404: ProblemAnswer, 409: ProblemAnswer, 410: ProblemAnswer}
+_ANSWERS: Answers = {202: CallbackAccepted, **dict.fromkeys((404, 409, 410, 429), ProblemAnswer)}
+_KEY = "flowversal-callback-key"
 _UNKNOWN = "There is no such callback address. Use it exactly as it was given."
 
 
@@ -34,7 +37,7 @@ def receive(secret: str) -> Response:
     """Call a step that waits for a callback.
 
     The address is all that is needed, and takes one call: the next one is answered 409, and 410 once the step's time is
-    over or its run has ended. A body of JSON, a form or text becomes the step's output, with query and harmless headers.
+    over or its run has ended; 429 when it is called on and on. A body of JSON, a form or text becomes the step's output, with query and harmless headers.
     """
     return _receive(secret)
 
@@ -50,9 +53,21 @@ def follow(secret: str) -> Response:
 
 
 def _receive(secret: str) -> Response:
-    key = step_of(callback_key(connection()), secret)
-    if key is None:
-        raise NotFound(_UNKNOWN)
+    key = step_of(_signing_key(), secret)
+    with callback_limits().watch(key, address()):
+        if key is None:
+            raise NotFound(_UNKNOWN)
+        return _take(key)
+
+
+def _signing_key() -> bytes:
+    """Read once: whoever replaces it restarts the processes."""
+    if _KEY not in current_app.extensions:
+        current_app.extensions[_KEY] = callback_key(connection())
+    return bytes(current_app.extensions[_KEY])
+
+
+def _take(key: Key) -> Response:
     brought = dumps(received_call()).decode()
     settings: Settings = current_app.extensions["flowversal-settings"]
     call = receive_call(connection(), key, brought, republish_s=settings.republish_after_s)

@@ -8,35 +8,24 @@ import psycopg
 from flask import Blueprint, current_app
 from werkzeug.wrappers import Response
 
-from services.api.accepting import announce, chosen_version, waited
-from services.api.idempotency import Created, create_once
-from services.api.operation import operation
-from services.api.schemas.base import ProblemAnswer
-from services.api.schemas.executions import Execution, StartExecution
+from services.api.accepting import Begun, accept, accepts, chosen_version
+from services.api.schemas.executions import StartExecution
 from shared import ids
-from shared.auth.access import Action
 from shared.blobs import make_store
 from shared.broker import PRIORITIES
-from shared.db import audit
 from shared.engine.large_input import Offload
 from shared.engine.plans import plan_of
 from shared.engine.start import Started, start_execution
 from shared.queries import executions
 from shared.queries.executions import ExecutionRow
 from shared.settings import Settings
-from shared.web.guard import address, identity
+from shared.web.guard import identity
 
 blueprint = Blueprint("starting", __name__, url_prefix="/api/v1/workflows")
 
 
 @blueprint.post("/<workflow:workflow_id>/executions")
-@operation(
-    Action.EXECUTION_START,
-    {202: Execution, 409: ProblemAnswer, 422: ProblemAnswer},
-    body=StartExecution,
-    creates=True,
-    waits=True,
-)
+@accepts(StartExecution)
 def start(workflow_id: UUID, body: StartExecution) -> Response:
     """Start an execution.
 
@@ -44,13 +33,10 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
     """
     trigger = "api" if identity().csrf is None else "manual"
 
-    def insert(connection: psycopg.Connection[Any]) -> Created:
+    def begin(connection: psycopg.Connection[Any]) -> Begun:
         runnable = chosen_version(connection, workflow_id, body.version)
         started = _start(connection, workflow_id, runnable.version_id, body, trigger)
-        public = ids.encode(ids.EXECUTION, started.id)
-        detail = {"workflow": ids.encode(ids.WORKFLOW, workflow_id), "version": body.version}
-        audit.append(connection, identity().user_id, "execution.start", public, detail=detail, address=address())
-        accepted = ExecutionRow(
+        inserted = ExecutionRow(
             id=started.id,
             workflow_id=workflow_id,
             workflow_name=runnable.name,
@@ -62,12 +48,11 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
             queued_reason=started.queued_reason,
             total_steps=plan_of(connection, runnable.version_id).total_steps,
         )
-        shape = executions.record(connection, accepted) | executions.input_shape(started.id, body.input, started.input)
-        return Created(
-            shape, f"/api/v1/executions/{public}", status=202, after_commit=lambda: announce(started, trigger)
-        )
+        record = executions.record(connection, inserted) | executions.input_shape(started.id, body.input, started.input)
+        detail = {"workflow": ids.encode(ids.WORKFLOW, workflow_id), "version": body.version}
+        return Begun(started, record, detail)
 
-    return waited(create_once(insert))
+    return accept(trigger, "execution.start", begin)
 
 
 def _start(

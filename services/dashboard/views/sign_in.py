@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response
 from services.dashboard.context import safe_path
 from shared.auth.access import Action
 from shared.auth.identify import by_session
-from shared.auth.signin import SignIn, SignInRefused, TooManyAttempts, sign_out
+from shared.auth.limiter import TooManyAttempts
+from shared.auth.signin import SignIn, SignInRefused, sign_out
 from shared.domain.errors import Forbidden
 from shared.web.cookies import clear_session_cookie, session_key, set_session_cookie
 from shared.web.database import connection

@@ -7,16 +7,19 @@ from tests.chaos.proxy import Proxy
 
 
 class _OfWire(Fault):
+    how: ClassVar[str]
     to: ClassVar[str]
 
     @property
     def proxy(self) -> Proxy:
         """The wire."""
-        return self.world.postgres_proxy if self.to == "postgres" else self.world.broker_proxy
+        return self.world.postgres_proxy if self.to == "Postgres" else self.world.broker_proxy
 
 
 class _Torn(_OfWire):
-    """One chunk in twenty is cut in half, and its connection with it."""
+    """One chunk in twenty is cut in half, and its connection with it: a commit, or a confirm, of which nobody hears."""
+
+    how = "torn"
 
     def inject(self) -> None:
         self.proxy.tear(0.05)
@@ -27,6 +30,8 @@ class _Torn(_OfWire):
 class _Silent(_OfWire):
     """Nothing arrives for longer than a lease; then everything."""
 
+    how = "silent"
+
     def inject(self) -> None:
         self.proxy.stall()
         self.past_lease()
@@ -34,7 +39,9 @@ class _Silent(_OfWire):
 
 
 class _Slow(_OfWire):
-    """Every chunk arrives 30 ms later."""
+    """Every chunk arrives 30 ms later: every round trip takes 60 ms more, every message is late."""
+
+    how = "slow"
 
     def inject(self) -> None:
         self.proxy.delay(0.03)
@@ -43,7 +50,9 @@ class _Slow(_OfWire):
 
 
 class _Partitioned(_OfWire):
-    """All connections are cut, and new ones too, for a while."""
+    """All connections are cut, and new ones too, for a while: nobody reaches the server."""
+
+    how = "cut"
 
     def inject(self) -> None:
         self.proxy.refuse(refuses=True)
@@ -52,49 +61,12 @@ class _Partitioned(_OfWire):
         self.proxy.heal()
 
 
-class PostgresTorn(_Torn):
-    """A commit may have happened although nobody heard of it."""
-
-    name, to = "wire to Postgres: torn", "postgres"
-
-
-class PostgresStalled(_Silent):
-    """Leases run out meanwhile."""
-
-    name, to = "wire to Postgres: silent", "postgres"
+def _on(to: str, kind: type[_OfWire]) -> type[_OfWire]:
+    """What the wire to a server does, as a fault of its own."""
+    more = {"name": f"wire to {to}: {kind.how}", "to": to, "__doc__": kind.__doc__, "__module__": __name__}
+    return type(f"{to.rpartition(' ')[2].title()}{kind.__name__}", (kind,), more)
 
 
-class PostgresSlow(_Slow):
-    """Every round trip takes 60 ms more."""
-
-    name, to = "wire to Postgres: slow", "postgres"
-
-
-class PostgresPartitioned(_Partitioned):
-    """Nobody reaches Postgres."""
-
-    name, to = "wire to Postgres: cut", "postgres"
-
-
-class BrokerTorn(_Torn):
-    """Messages and confirms are lost on the way."""
-
-    name, to = "wire to the broker: torn", "broker"
-
-
-class BrokerStalled(_Silent):
-    """Publishers and consumers wait."""
-
-    name, to = "wire to the broker: silent", "broker"
-
-
-class BrokerSlow(_Slow):
-    """Every message is late."""
-
-    name, to = "wire to the broker: slow", "broker"
-
-
-class BrokerPartitioned(_Partitioned):
-    """Nobody reaches the broker."""
-
-    name, to = "wire to the broker: cut", "broker"
+_KINDS = (_Torn, _Silent, _Slow, _Partitioned)
+PostgresTorn, PostgresSilent, PostgresSlow, PostgresPartitioned = (_on("Postgres", kind) for kind in _KINDS)
+BrokerTorn, BrokerSilent, BrokerSlow, BrokerPartitioned = (_on("the broker", kind) for kind in _KINDS)

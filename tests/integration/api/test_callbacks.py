@@ -124,3 +124,28 @@ def test_who_sees_the_address(admin: Caller, person: Person, connection: Connect
         assert shown == {"type": "callback", "expiresAt": None, "url": f"http://127.0.0.1:8000{run.path}"}
         assert one("GET", f"{path}/step-first").json["waitingFor"] == shown
     assert other("GET", path).json["items"][0]["waitingFor"] == {"type": "callback", "expiresAt": None}
+
+
+def test_an_address_that_is_called_on_and_on_holds_up_nobody_else(
+    stranger: FlaskClient, waiting: Waiting, admin: Caller, connection: Connection
+) -> None:
+    assert stranger.post(waiting.path).status_code == 202
+    answers = [stranger.post(waiting.path) for _ in range(11)]
+    assert [each.status_code for each in answers] == [409] * 10 + [429]
+    assert (answers[-1].content_type, answers[-1].get_json()["type"]) == (
+        "application/problem+json",
+        "/problems/too-many-attempts",
+    )
+    assert 290 <= int(answers[-1].headers["Retry-After"]) <= 300
+    assert stranger.get(waiting.path).status_code == 429
+    assert stranger.post(Waiting(connection, admin).path).status_code == 202
+
+
+def test_a_caller_of_unknown_addresses_is_slowed_down_and_known_ones_still_work(
+    stranger: FlaskClient, waiting: Waiting
+) -> None:
+    statuses = [stranger.post(f"/hooks/callback/nothing{number}").status_code for number in range(101)]
+    assert statuses == [404] * 100 + [429]
+    elsewhere = stranger.post("/hooks/callback/nothing", environ_overrides={"REMOTE_ADDR": "10.0.0.9"})
+    assert elsewhere.status_code == 404
+    assert stranger.post(waiting.path).status_code == 202

@@ -55,3 +55,27 @@ def test_the_step_names_its_child_and_the_child_its_parent(admin: Caller, connec
     assert "parentStepId" not in admin("GET", f"/executions/{parent}").json
     listed = admin("GET", "/executions?trigger=workflow").json["items"]
     assert [(each["id"], each["parentStepId"]) for each in listed] == [(child, "step-call")]
+
+
+def test_publishing_refuses_a_workflow_that_would_wait_for_itself(admin: Caller) -> None:
+    workflow = admin.workflow()
+
+    def publish(settings: dict[str, Any], **params: Any) -> list[dict[str, str]]:
+        built = definition(node("first"), node("call", "workflow.run", workflowId=workflow, **params))
+        etag = admin("GET", f"/workflows/{workflow}").headers["ETag"]
+        changed = admin("PUT", f"/workflows/{workflow}", {"definition": built | {"settings": settings}}, If_Match=etag)
+        assert changed.status_code == 200, changed.json
+        published = admin("POST", f"/workflows/{workflow}/publish")
+        assert published.status_code in (201, 422), published.json
+        return list(published.json.get("errors", []))
+
+    by_key = {"concurrencyKey": "{{ input.customer }}"}
+    for settings, params in (({"maxConcurrent": 1}, {}), (by_key, {"input": "{{ input }}"})):
+        (problem,) = publish(settings, **params)
+        assert problem["path"] == "containers[0].nodes[1].params.workflowId"
+        for part in ("wait for ever", "`wait`", "settings.max"):
+            assert part in problem["message"]
+    assert publish({"maxConcurrent": 2}) == []
+    assert publish({"maxConcurrent": 1}, wait=False) == []
+    assert publish({"maxConcurrent": 1}, wait="{{ input.wait }}") == []
+    assert publish(by_key, input={"customer": "{{ input.other }}"}) == []

@@ -16,6 +16,7 @@ from shared.domain.outcome import Kind
 from shared.engine import bulk, bulk_match
 from shared.engine.batch import Batch, Options, run_batch
 from shared.engine.bulk import Advanced, advance_bulk
+from shared.engine.bury import bury
 from shared.engine.requests import Claim, Claimed
 from shared.queries.execution_list import Filters
 from shared.queries.shapes import Viewer
@@ -114,6 +115,7 @@ def test_one_that_ended_meanwhile_is_skipped(scene: BulkScene) -> None:
 def test_retry_all_that_failed_once_each(scene: BulkScene) -> None:
     scene.run_through()
     failed = [scene.fail() for _ in range(3)]
+    bury(scene.connection)
     found = scene.match("retry")
     assert found == failed[::-1]
     job = scene.job("retry", found)
@@ -123,6 +125,8 @@ def test_retry_all_that_failed_once_each(scene: BulkScene) -> None:
     assert sum(step.started for step in steps) == 3
     links = scene.connection.execute("SELECT retry_of FROM execution_retries ORDER BY retry_of").fetchall()
     assert [row[0] for row in links] == failed
+    closed = "SELECT execution_id FROM dead_letters JOIN execution_retries r ON (r.retry_of, r.id) = (execution_id, redriven_as)"
+    assert {row[0] for row in scene.connection.execute(closed)} == set(failed)
     assert scene.match("retry") == [], "their retries stand for them"
     assert len(scene.match("retry", "start")) == 4
 

@@ -12,6 +12,7 @@ from shared.broker import StepRef
 from shared.domain.errors import Conflict, InvalidValue, NotFound
 from shared.domain.outcome import Kind
 from shared.engine import admission
+from shared.engine.bury import bury
 from shared.engine.cancel import CancelResult, cancel_execution
 from shared.engine.follow_up import follow_up
 from shared.engine.retry import retry_execution
@@ -19,6 +20,7 @@ from shared.engine.start import Started
 from shared.queries.stats import counted, recount
 from tests.factories import branch_join, chain, definition, diamond, edge, node
 from tests.integration.engine.conftest import EngineScene
+from tests.integration.engine.test_races import Racer, await_waiter
 
 FAILURE = {"error_code": "X", "error": '{"code":"X","message":"no"}'}
 
@@ -230,17 +232,21 @@ def test_a_retry_has_a_deadline_and_a_failure_workflow_of_its_own(scene: RetrySc
 
 
 def test_two_retries_at_once_are_two_runs(scene: RetryScene, other: Any) -> None:
-    """Nothing of the first one is locked or changed, so they do not even wait."""
+    """The second waits for the first, and changes nothing of what it left; the dead letter names the first."""
     scene.use(chain(2))
     first = scene.run(scene.start(), n1=FAILS)
+    bury(scene.connection)
     before = scene.execution(first)
     one: psycopg.Connection[Any] = other()
     with one.transaction():
         held = retry_execution(one, first, scene.version_id, user_id=scene.user_id)
-        again = scene.retry(first)
-    assert held.id != again.id
+        racer = Racer(lambda: scene.retry(first).id)
+        await_waiter(other())
+    assert held.id != racer.join()
     assert scene.execution(first) == before
     assert scene.one("SELECT count(*) AS n FROM execution_retries WHERE retry_of = %s", first) == {"n": 2}
+    row = scene.one("SELECT state, redriven_as FROM dead_letters WHERE execution_id = %s", first)
+    assert row == {"state": "redriven", "redriven_as": held.id}
 
 
 def test_a_loop_runs_again_as_a_whole_and_what_is_before_it_is_copied(scene: RetryScene) -> None:

@@ -1,6 +1,6 @@
 """Two workflows in a scene: the scene's own one runs the other. The moves of a worker and of clockwork between them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared import ids
@@ -10,13 +10,15 @@ from shared.engine.orphan import cancel_orphan
 from shared.engine.report import report_child, unreported
 from tests.factories import definition, node
 from tests.integration.clockwork.scene import Scene
-from tests.integration.worker.conftest import Pipeline
+
+if TYPE_CHECKING:
+    from tests.integration.worker.conftest import Pipeline
 
 
 class Calling:
     """`call` runs the child workflow, `last` reads its output."""
 
-    def __init__(self, scene: Scene, pipeline: Pipeline) -> None:
+    def __init__(self, scene: Scene, pipeline: "Pipeline") -> None:
         self.scene = scene
         self.pipeline = pipeline
         self.child_workflow = self.add([node("work", params={"output": {"got": "{{ input.n }}"}})])

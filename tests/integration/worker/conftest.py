@@ -29,18 +29,12 @@ from shared.engine.committer import Committer
 from shared.engine.start import Started
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
+from tests.integration.clockwork.conftest import scene
 from tests.integration.clockwork.scene import Scene
 from tests.integration.engine.conftest import other
+from tests.integration.worker.calling import Calling
 
-__all__ = ["other"]
-
-
-@pytest.fixture
-def scene(database_url: str) -> Iterator[Scene]:
-    """A fresh database."""
-    made = Scene(database_url)
-    yield made
-    made.connection.close()
+__all__ = ["other", "scene"]
 
 
 @pytest.fixture
@@ -156,3 +150,9 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+@pytest.fixture
+def calling(scene: Scene, pipeline: Pipeline) -> Calling:
+    """A workflow that runs another one."""
+    return Calling(scene, pipeline)

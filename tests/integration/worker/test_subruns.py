@@ -1,4 +1,4 @@
-"""Workflows that run workflows: one child for each attempt, whoever dies; its end comes back once, its use is added once."""
+"""Workflows that run workflows: one child for each attempt, whoever dies; its end comes back once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,29 +7,19 @@ import psycopg
 import pytest
 
 from shared import ids
-from shared.broker import StepRef
 from shared.domain.errors import StaleFence
 from shared.domain.outcome import CHILD, Kind
-from shared.engine import report
-from shared.engine.cancel import CancelResult, cancel_execution
+from shared.engine.cancel import cancel_execution
 from shared.engine.report import report_child, unreported
 from shared.engine.start import Started
 from shared.engine.subrun import start_child
 from shared.nodes.base import Call
-from shared.queries import executions, stats
-from shared.queries.shapes import Viewer
 from tests.factories import node
 from tests.integration.clockwork.scene import Scene
 from tests.integration.engine.test_races import Racer, await_waiter
 from tests.integration.worker.calling import Calling
-from tests.integration.worker.conftest import Pipeline
 
 Open = Callable[[], psycopg.Connection[Any]]
-
-
-@pytest.fixture
-def calling(scene: Scene, pipeline: Pipeline) -> Calling:
-    return Calling(scene, pipeline)
 
 
 def test_the_output_of_the_child_is_that_of_the_step(scene: Scene, calling: Calling) -> None:
@@ -134,23 +124,6 @@ def test_a_report_that_meets_the_beginning_of_the_wait(
     assert unreported(scene.connection) == []
 
 
-def test_a_crash_between_parent_and_child_reports_twice_and_counts_once(
-    scene: Scene, calling: Calling, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = {"durationMs": 0, "failureRate": 0, "tokensMin": 5, "tokensMax": 5}
-    ref = calling.begin(workflow=calling.add([node("work", "simulate", work)]))
-    child = calling.call(ref)
-    calling.run_child(child)
-    with monkeypatch.context() as patch:
-        patch.setattr(report, "FORGET", "SELECT 1 / 0 WHERE %(id)s IS NOT NULL")
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            report_child(scene.connection, child)
-    assert unreported(scene.connection) == [child]
-    assert calling.report() == [], "its step was woken the first time"
-    assert scene.execution(ref.execution_id)["child_ai_tokens"] == 5
-    assert unreported(scene.connection) == []
-
-
 FAIL = {"code": "NO_MONEY", "message": "There is none."}
 
 
@@ -204,195 +177,6 @@ def test_a_canceled_child_is_said_so(scene: Scene, calling: Calling) -> None:
     assert calling.report() == [ref]
     assert calling.pipeline.follow(ref) == ["last"]
     assert calling.error(ref)["code"] == "CHILD_CANCELED"
-
-
-def test_a_cancel_takes_children_and_their_children_along(scene: Scene, calling: Calling) -> None:
-    inner = ids.encode(ids.WORKFLOW, calling.child_workflow)
-    middle = calling.add([node("work", "workflow.run", {"workflowId": inner})])
-    ref = calling.begin(workflow=middle)
-    child = calling.call(ref)
-    grandchild = calling.call(StepRef(child, "work", "", "default"))
-    assert scene.execution(grandchild)["depth"] == 2
-    assert cancel_execution(scene.connection, ref.execution_id) is CancelResult.CANCELED
-    assert calling.cancel_orphans() == [child, grandchild]
-    assert {scene.execution(id)["state"] for id in (child, grandchild)} == {"canceled"}
-    calling.report()
-    calling.report()
-    assert unreported(scene.connection) == []
-
-
-def test_a_child_that_was_started_while_its_parent_was_canceled(scene: Scene, calling: Calling) -> None:
-    ref = calling.begin()
-    claimed = scene.claim(ref)
-    assert cancel_execution(scene.connection, ref.execution_id) is CancelResult.CANCELING
-    child = start_child(scene.connection, claimed.key, claimed.fence, Call(calling.child_workflow, {}))
-    assert calling.cancel_orphans() == []
-    scene.complete(claimed, Kind.WAIT, ask=CHILD)
-    assert scene.execution(ref.execution_id)["state"] == "canceled"
-    assert calling.cancel_orphans() == [child.id]
-
-
-def test_a_lost_worker_of_a_canceled_parent_leaves_no_child(scene: Scene, calling: Calling) -> None:
-    ref = calling.begin()
-    claimed = scene.claim(ref)
-    child = start_child(scene.connection, claimed.key, claimed.fence, Call(calling.child_workflow, {}))
-    cancel_execution(scene.connection, ref.execution_id)
-    scene.pass_time(60, ref)
-    scene.expire()
-    assert scene.execution(ref.execution_id)["state"] == "canceled"
-    assert calling.cancel_orphans() == [child.id]
-
-
-def test_what_children_used_is_shown_with_their_parents_and_counted_once(scene: Scene, calling: Calling) -> None:
-    """Three levels of five tokens each; the statistics say what the executions say."""
-    work = {"durationMs": 0, "failureRate": 0, "tokensMin": 5, "tokensMax": 5}
-    inner = calling.add([node("work", "simulate", work)])
-    call = node("call", "workflow.run", {"workflowId": ids.encode(ids.WORKFLOW, inner)})
-    middle = calling.add([node("work", "simulate", work), call])
-    ref = calling.begin(workflow=middle)
-    child = calling.call(ref)
-    calling.run_child(child)
-    inside = StepRef(child, "call", "", "default")
-    grandchild = calling.call(inside)
-    calling.run_child(grandchild)
-    assert calling.report() == [inside]
-    calling.pipeline.follow(inside)
-    assert calling.report() == [ref]
-    calling.pipeline.follow(ref)
-    calling.pipeline.follow(ref._replace(node="last"))
-    eyes = Viewer(scene.user_id, everything=True)
-    shown = []
-    for id in (ref.execution_id, child, grandchild):
-        row = executions.row(scene.connection, id, eyes)
-        assert row is not None
-        shape = executions.record(scene.connection, row)
-        shown.append((shape["aiTokensUsed"], shape.get("childAiTokensUsed"), shape.get("parentStepId")))
-    assert shown == [(10, 10, None), (10, 5, "step-call"), (5, None, "step-call")]
-    assert stats.user_stats(scene.connection, [scene.user_id])[scene.user_id]["aiTokensUsed"] == 10
-    assert stats.counted(scene.connection) == stats.recount(scene.connection)
-
-
-def test_what_a_canceled_grandchild_used_arrives_though_its_parent_reported_before(
-    scene: Scene, calling: Calling
-) -> None:
-    work = {"durationMs": 0, "failureRate": 0, "tokensMin": 5, "tokensMax": 5}
-    inner = calling.add([node("work", "simulate", work), node("more")])
-    middle = calling.add([node("work", "workflow.run", {"workflowId": ids.encode(ids.WORKFLOW, inner)})])
-    ref = calling.begin(workflow=middle)
-    child = calling.call(ref)
-    grandchild = calling.call(StepRef(child, "work", "", "default"))
-    calling.run_child(grandchild)
-    cancel_execution(scene.connection, ref.execution_id)
-    assert calling.cancel_orphans() == [child, grandchild]
-    report_child(scene.connection, child)
-    assert unreported(scene.connection) == [grandchild]
-    calling.report()
-    assert unreported(scene.connection) == [child], "it has more to say"
-    calling.report()
-    assert unreported(scene.connection) == []
-    assert scene.execution(ref.execution_id)["child_ai_tokens"] == 5
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ("UPDATE workflows SET archived_at = now() WHERE id = %s", "WORKFLOW_NOT_FOUND"),
-        ("UPDATE workflows SET enabled = false WHERE id = %s", "WORKFLOW_DISABLED"),
-        ("UPDATE workflows SET published_version = NULL WHERE id = %s", "NOT_PUBLISHED"),
-    ],
-)
-def test_what_cannot_run_fails_the_step_by_name(scene: Scene, calling: Calling, change: str, code: str) -> None:
-    scene.connection.execute(change.encode(), (calling.child_workflow,))
-    ref = calling.begin()
-    calling.pipeline.follow(ref)
-    assert calling.error(ref)["code"] == code
-    assert calling.children() == []
-
-
-def test_whoever_runs_the_parent_must_see_the_child(scene: Scene, calling: Calling) -> None:
-    scene.connection.execute("UPDATE users SET role = 'editor'")
-    (other,) = scene.connection.execute(
-        "INSERT INTO users (email, name, role) VALUES ('o@example.com', 'O', 'editor') RETURNING id"
-    ).fetchall()
-    scene.connection.execute("UPDATE workflows SET owner_id = %s WHERE id = %s", (other[0], calling.child_workflow))
-    ref = calling.begin()
-    calling.pipeline.follow(ref)
-    assert calling.error(ref)["code"] == "WORKFLOW_NOT_FOUND"
-
-
-def test_a_version_can_be_chosen(scene: Scene, calling: Calling) -> None:
-    scene.connection.execute("UPDATE workflows SET published_version = NULL WHERE id = %s", (calling.child_workflow,))
-    assert scene.execution(calling.call(calling.begin(params={"version": 1})))["state"] == "queued"
-    ref = calling.begin(params={"version": 2})
-    calling.pipeline.follow(ref)
-    assert calling.error(ref)["code"] == "VERSION_NOT_FOUND"
-
-
-def test_a_workflow_that_runs_itself_ends_at_a_depth(scene: Scene, calling: Calling) -> None:
-    ref = calling.begin()
-    scene.connection.execute("UPDATE executions SET depth = 10 WHERE id = %s", (ref.execution_id,))
-    calling.pipeline.follow(ref)
-    assert calling.error(ref)["code"] == "SUBFLOW_DEPTH"
-
-
-def test_a_cancel_that_meets_the_start_of_a_child(scene: Scene, calling: Calling, other: Open) -> None:
-    """The outcome of the step waits for the start; no child is left over."""
-    ref = calling.begin()
-    claimed = scene.claim(ref)
-    starting, ending = other(), other()
-    with starting.transaction():
-        child = start_child(starting, claimed.key, claimed.fence, Call(calling.child_workflow, {}))
-        cancel_execution(scene.connection, ref.execution_id)
-        racer = Racer(lambda: Scene.complete(_on(scene, ending), claimed, Kind.STOPPED).accepted)
-        await_waiter(scene.connection)
-    assert racer.join() is True
-    assert scene.execution(ref.execution_id)["state"] == "canceled"
-    assert calling.cancel_orphans() == [child.id]
-
-
-def _on(scene: Scene, connection: psycopg.Connection[Any]) -> Scene:
-    """The same scene over another connection."""
-    other = object.__new__(Scene)
-    other.__dict__.update(scene.__dict__ | {"connection": connection})
-    return other
-
-
-def test_a_scope_that_is_given_up_takes_its_children_along(scene: Scene, calling: Calling) -> None:
-    """The run goes on: only the children of the steps inside are canceled."""
-    id = ids.encode(ids.WORKFLOW, calling.child_workflow)
-    call = node("call", "workflow.run", {"workflowId": id, "input": "{{ item }}"})
-    fails = node("odd", "fail", {"code": "ODD", "message": "Item {{ index }} is odd."})
-    check = node("check", "branch", {"condition": "{{ item == 1 }}"})
-    edges = [{"from": "check", "port": "true", "to": "odd"}]
-    loop = {"id": "loop", "forEach": [0, 1], "maxParallel": 2, "onError": "port", "nodes": [call, check, fails]}
-    scene.use({"schema": 1, "containers": [loop], "edges": edges})
-    started = scene.start()
-    (loop_ref,) = started.ready
-    following = calling.pipeline.process(loop_ref)
-    calls = [ref for ref in following if ref.node == "call"]
-    children = [calling.call(ref) for ref in calls]
-    assert len(children) == 2
-    rest = [ref for ref in following if ref.node != "call"]
-    calling.pipeline.drain(Started(started.id, rest))
-    assert scene.step(calls[0])["state"] == "canceled"
-    assert calling.cancel_orphans() == children
-    calling.report()
-    assert {scene.execution(child)["state"] for child in children} == {"canceled"}
-
-
-def test_the_loser_of_a_race_takes_its_child_along(scene: Scene, calling: Calling) -> None:
-    id = ids.encode(ids.WORKFLOW, calling.child_workflow)
-    nodes = [node("slow", "workflow.run", {"workflowId": id}), node("fast"), node("end", join="first")]
-    edges = [{"from": "slow", "to": "end"}, {"from": "fast", "to": "end"}]
-    scene.use({"schema": 1, "containers": [{"id": "main", "nodes": nodes}], "edges": edges})
-    started = scene.start()
-    refs = {ref.node: ref for ref in started.ready}
-    child = calling.call(refs["slow"])
-    assert calling.pipeline.follow(refs["fast"]) == ["end"]
-    assert scene.step(refs["slow"])["state"] == "canceled"
-    assert calling.cancel_orphans() == [child]
-    calling.pipeline.follow(refs["fast"]._replace(node="end"))
-    assert scene.execution(started.id)["state"] == "success"
 
 
 def test_each_item_of_a_loop_runs_a_child_of_its_own(scene: Scene, calling: Calling) -> None:
