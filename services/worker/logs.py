@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from shared.db.pool import connect
+from shared.db.pool import SERVER_ERRORS, connect
 from shared.domain.errors import InvalidValue
 from shared.domain.outcome import Key
 from shared.domain.values import to_json
@@ -83,7 +83,7 @@ class LogWriter:
             return
         try:
             self._store(lines)
-        except psycopg.OperationalError:
+        except SERVER_ERRORS:
             self._lines.extendleft(reversed(lines))
             self._connection = None
         except psycopg.Error:
