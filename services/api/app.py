@@ -17,6 +17,7 @@ from shared.web.headers import API_POLICY, install_security_headers
 from shared.web.live import install_live
 from shared.web.metering import install_metering
 from shared.web.problems import install_problems
+from shared.web.unread import install_unread
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_live(app, settings.redis_url)
     install_outbox(app, settings.broker_url, settings.redis_url)
     install_metering(app)
+    install_unread(app)
     install_guard(app)
     install_problems(app)
     install_security_headers(app, API_POLICY)

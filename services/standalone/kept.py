@@ -12,8 +12,8 @@ from services.standalone.child import Child
 from services.standalone.roll import Roll
 from services.standalone.servers.process import ServerProcess
 
-PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-STEADY_S = 60.0
+PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0)
+STEADY_S = 10.0
 
 
 class Kept(ABC):

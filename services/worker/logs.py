@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from shared.db.log_lines import COPY_LOGS, line, origin
-from shared.db.pool import connect
+from shared.db.pool import SERVER_ERRORS, connect
 from shared.domain.errors import InvalidValue
 from shared.domain.outcome import Key
 from shared.domain.values import to_json
@@ -111,7 +111,7 @@ class LogWriter:
             return
         try:
             self._store([text for _, text in lines])
-        except psycopg.OperationalError:
+        except SERVER_ERRORS:
             self._lines.extendleft(reversed(lines))
             self._connection = None
         except psycopg.Error:

@@ -14,7 +14,7 @@ from shared.blobs import Store, make_store
 from shared.callbacks import url_of
 from shared.db import waits
 from shared.db.keys import callback_key
-from shared.db.pool import connect
+from shared.db.pool import SERVER_ERRORS, connect
 from shared.domain import items
 from shared.domain.errors import Unavailable
 from shared.domain.values import from_json
@@ -118,7 +118,7 @@ class Outside:
             for wait_s in _RETRY_S:
                 try:
                     return question(self._connect())
-                except psycopg.OperationalError as error:
+                except SERVER_ERRORS as error:
                     _log.warning("Postgres would not answer; trying again", error=str(error).strip())
                     time.sleep(wait_s)
         raise Unavailable("Postgres does not answer.")

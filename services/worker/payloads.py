@@ -14,7 +14,7 @@ from services.worker.room import Room
 from services.worker.running import Running
 from shared.blobs import Borrow, Key, Store, read
 from shared.db import blob_puts
-from shared.db.pool import server_is_away
+from shared.db.pool import SERVER_ERRORS, server_is_away
 from shared.domain.errors import NodeError
 from shared.domain.payload import ITEM_PREVIEW, Ref, Stored, beginning, ref_to
 from shared.engine import reads
@@ -184,7 +184,7 @@ def _patiently(act: Callable[[], T], running: Running) -> T:
         try:
             return act()
         except (psycopg.Error, OSError) as error:
-            if isinstance(error, psycopg.OperationalError) and server_is_away(error) and not running.stopped:
+            if isinstance(error, SERVER_ERRORS) and server_is_away(error) and not running.stopped:
                 _log.warning("Postgres does not answer; a large value waits", error=str(error).strip())
                 time.sleep(_AGAIN_S[min(attempt, len(_AGAIN_S) - 1)])
                 continue

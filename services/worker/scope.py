@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain import items
+from shared.domain.definition import MAX_ITEMS
 from shared.domain.errors import NodeError, TooLarge
 from shared.domain.fields import kind
 from shared.domain.plan import Body
 from shared.domain.values import from_json, to_json
 from shared.engine.requests import Claimed, Results, Value
 
-MAX_ITEMS = 10_000
 _NOTHING = b"null"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db.pool import connect
+from shared.db.pool import SERVER_ERRORS, connect
 
 
 class FewConnections:
@@ -27,7 +27,7 @@ class FewConnections:
             connection = self._take()
             try:
                 yield connection
-            except psycopg.OperationalError:
+            except SERVER_ERRORS:
                 connection.close()
                 raise
             finally:

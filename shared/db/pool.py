@@ -8,6 +8,11 @@ from psycopg.rows import TupleRow
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 3_000
 CONNECT_TIMEOUT_S = 3
+IDLE_IN_TRANSACTION_S = 5
+"""A process that is paused in the middle of a transaction loses it after so long, and its locks with it."""
+
+SERVER_ERRORS = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+"""What a server that is away, unwilling, or has ended the session raises; `server_is_away` tells which."""
 
 
 class Plans(StrEnum):
@@ -24,10 +29,12 @@ class Plans(StrEnum):
     partition say: only nested loops over indexes are left to choose from. A lock is waited for 3 s at most."""
 
 
-def server_is_away(error: psycopg.OperationalError) -> bool:
-    """Whether a server is down, restarting or unreachable, rather than unwilling (a time limit, a full disk)."""
+def server_is_away(error: psycopg.Error) -> bool:
+    """Whether a server is down, restarting or unreachable, or has ended the session because this process was paused;
+    rather than unwilling (a time limit, a full disk). The transaction is rolled back; another connection may work.
+    """
     state = error.sqlstate
-    return state is None or state.startswith(("08", "57P"))
+    return state is None or state.startswith(("08", "57P", "25P03"))
 
 
 def connect(
@@ -35,7 +42,7 @@ def connect(
 ) -> psycopg.Connection[TupleRow]:
     """A new connection; raises psycopg.OperationalError when the server does not answer within 3 s.
 
-    A statement may take 30 s. A peer that vanished without a word is noticed after about 10 s (TCP keep-alive).
+    A statement may take 30 s; between two statements of a transaction at most 5 s may pass. A peer that vanished without a word is noticed after about 10 s (TCP keep-alive).
     `application_name` is what `pg_stat_activity` shows.
     """
     connection = psycopg.connect(
@@ -43,7 +50,8 @@ def connect(
         autocommit=autocommit,
         application_name=application_name,
         connect_timeout=CONNECT_TIMEOUT_S,
-        options=f"{plans.value} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        options=f"{plans.value} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1_000}",
         keepalives=1,
         keepalives_idle=5,
         keepalives_interval=2,

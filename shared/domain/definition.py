@@ -29,6 +29,7 @@ SCHEMA = 1
 MAX_NODES = 1_000
 MAX_EDGES = 10_000
 MAX_PARALLEL = 1_000
+MAX_ITEMS = 10_000
 MAX_DEPTH = 8
 MAX_CONCURRENT = 100_000
 MAX_RATE_MS = 31 * 86_400_000
@@ -126,11 +127,22 @@ def _read_triggers(top: Fields) -> None:
 def _read_settings(settings: Fields, definition: Definition) -> None:
     definition.timeout_ms = settings.whole("timeoutMs", 0, least=1, most=MAX_RUN_MS) or None
     _read_limits(settings, definition)
-    text = settings.text("onFailure")
-    definition.on_failure = ids.decode(ids.WORKFLOW, text)
-    if text and definition.on_failure is None:
-        settings.refuse("onFailure", "this must be the id of a workflow, wf-…, which runs when a run of this one fails")
+    definition.on_failure = _read_on_failure(settings)
     settings.close("`settings`")
+
+
+def _read_on_failure(settings: Fields) -> UUID | None:
+    """The id as text, or as `{"workflowId": …}`."""
+    fields, key = settings, "onFailure"
+    if isinstance(settings.take(key), dict):
+        fields, key = settings.object(key), "workflowId"
+    text = fields.text(key)
+    found = ids.decode(ids.WORKFLOW, text)
+    if found is None and (text or fields is not settings):
+        fields.refuse(key, "this must be the id of a workflow, wf-…, which runs when a run of this one fails")
+    if fields is not settings:
+        fields.close("`onFailure`")
+    return found
 
 
 def _read_limits(settings: Fields, definition: Definition) -> None:
@@ -196,6 +208,10 @@ def _read_container(fields: Fields, name: str | None) -> ContainerDefinition:
 
 def _read_for_each(fields: Fields) -> str | list[Any] | None:
     value = fields.take("forEach")
+    if isinstance(value, list) and len(value) > MAX_ITEMS:
+        text = f"this list has {len(value):,} items; a loop takes at most {MAX_ITEMS:,}: split it"
+        fields.refuse("forEach", text)
+        return []
     if value is None or isinstance(value, list) or (isinstance(value, str) and has_expression(value)):
         return value
     fields.refuse("forEach", "this must be a list, or an expression that gives one, such as {{ input.orders }}")

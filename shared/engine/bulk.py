@@ -11,7 +11,7 @@ from shared import ids
 from shared.broker import StepRef
 from shared.db import audit, bulk_jobs
 from shared.db.bulk_jobs import Job
-from shared.db.pool import server_is_away
+from shared.db.pool import SERVER_ERRORS, server_is_away
 from shared.domain.errors import RequestError
 from shared.engine.bulk_match import CANCEL, RETRY, retried
 from shared.engine.cancel import CancelResult, cancel_execution
@@ -110,7 +110,7 @@ def _alone(
     except RequestError as error:
         done.refuse(execution_id, str(error))
     except Exception as error:
-        if isinstance(error, psycopg.OperationalError) and (server_is_away(error) or error.sqlstate in _RACES):
+        if isinstance(error, SERVER_ERRORS) and (server_is_away(error) or error.sqlstate in _RACES):
             raise
         _log.exception("a bulk action failed at an execution", execution_id=str(execution_id))
         done.refuse(execution_id, "This failed on the server's side. The log of clockwork has the details.")

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from shared import metrics
-from shared.db.pool import Plans, connect, server_is_away
+from shared.db.pool import SERVER_ERRORS, Plans, connect, server_is_away
 from shared.domain.outcome import Key, Outcome
 from shared.domain.payload import stored_size
 from shared.engine.batch import Batch, Options, by_week, run_batch
@@ -193,14 +193,14 @@ class Committer:
                 run_batch(self._connect(), batch)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 _log.info("a batch met another one; running it again")
-            except psycopg.OperationalError as error:
+            except SERVER_ERRORS as error:
                 if not server_is_away(error):
                     raise
                 self._away(attempt, error)
             else:
                 return
 
-    def _away(self, attempt: int, error: psycopg.OperationalError) -> None:
+    def _away(self, attempt: int, error: psycopg.Error) -> None:
         if self._stopping.is_set() and attempt > len(_RETRY_S):
             raise error
         _log.warning("Postgres does not answer; trying again", error=str(error).strip(), attempt=attempt + 1)

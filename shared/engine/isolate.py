@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db.pool import server_is_away
+from shared.db.pool import SERVER_ERRORS, server_is_away
 from shared.domain.outcome import Outcome
 from shared.engine.complete import Applied, apply
 from shared.log import get_logger
@@ -25,12 +25,12 @@ def apply_isolated(
 ) -> Applied:
     """All outcomes in one transaction; if that fails, each in its own, and the guilty ones are logged and postponed.
 
-    A server that is away, or a deadlock, raises psycopg.OperationalError: nothing is guilty then. The next pass finds
+    A server that is away, or a deadlock, raises one of SERVER_ERRORS: nothing is guilty then. The next pass finds
     the same steps again, and those that met a time limit.
     """
     try:
         return apply(connection, outcomes, republish_s=republish_s)
-    except psycopg.OperationalError as error:
+    except SERVER_ERRORS as error:
         if server_is_away(error) or error.sqlstate in _RACES:
             raise
         if len(outcomes) == 1:

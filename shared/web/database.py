@@ -22,14 +22,15 @@ CONNECT_TIMEOUT_S = 2
 POOL_TIMEOUT_S = 2
 _SESSION_SETTINGS = """
 SELECT set_config('statement_timeout', '15s', false), set_config('lock_timeout', '5s', false),
-  set_config('idle_in_transaction_session_timeout', '60s', false),
+  set_config('idle_in_transaction_session_timeout', '15s', false),
   set_config('plan_cache_mode', 'force_custom_plan', false)
 """
 
-# What it looks like when Postgres is down, restarting, or has no connection left for us.
+# What it looks like when Postgres is down, restarting, has no connection left for us, or ended one that was paused.
 UNREACHABLE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
     exc.OperationalError,
     exc.InterfaceError,
     exc.TimeoutError,

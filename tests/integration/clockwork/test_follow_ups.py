@@ -90,7 +90,7 @@ def test_success_and_the_failure_of_a_failure_workflow_are_not_followed(scene: F
     assert follow_up(scene.connection) is None
     scene.connection.execute("UPDATE workflows SET published_version = 7 WHERE id = %s", (scene.workflow_id,))
     scene.connection.execute("UPDATE workflow_versions SET number = 7 WHERE id = %s", (scene.version_id,))
-    scene.set(onFailure=ids.encode(ids.WORKFLOW, scene.workflow_id))
+    scene.set(onFailure={"workflowId": ids.encode(ids.WORKFLOW, scene.workflow_id)})
     scene.fail()
     done = follow_up(scene.connection)
     assert done is not None

@@ -48,6 +48,8 @@ def other(database_url: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
 
     def open_one() -> psycopg.Connection[Any]:
         opened.append(connect(database_url, application_name="other", autocommit=True))
+        # Tests hold a lock for as long as it takes to see what that does to others.
+        opened[-1].execute("SET idle_in_transaction_session_timeout = 0")
         return opened[-1]
 
     yield open_one

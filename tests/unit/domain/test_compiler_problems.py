@@ -160,7 +160,9 @@ def test_an_edge(edges: list[Any], path: str, words: str) -> None:
         (chain(1) | {"settings": {"concurrencyKey": "{{ steps.a }}"}}, "settings.concurrencyKey", "`input` only"),
         (chain(1) | {"settings": {"concurrencyKey": "{{ input. }}"}}, "settings.concurrencyKey", ""),
         (chain(1) | {"settings": {"rate": {"max": 5}}}, "settings.rate", "both `max` and `perMs`"),
-        (chain(1) | {"settings": {"onFailure": {}}}, "settings.onFailure", "must be text"),
+        (chain(1) | {"settings": {"onFailure": {}}}, "settings.onFailure.workflowId", "the id of a workflow"),
+        (chain(1) | {"settings": {"onFailure": {"workflow": 1}}}, "settings.onFailure.workflow", "no field"),
+        (chain(1) | {"settings": {"onFailure": []}}, "settings.onFailure", "must be text"),
         (chain(1) | {"settings": {"onFailure": "exec-1"}}, "settings.onFailure", "the id of a workflow"),
         (chain(1) | {"nodes": []}, "nodes", "a definition has no field"),
         (chain(1_001), "containers[0].nodes", "at most 1,000"),
@@ -176,6 +178,7 @@ def test_the_whole(source: Any, path: str, words: str) -> None:
     [
         ({"forEach": "input.items"}, "forEach", "a list, or an expression"),
         ({"forEach": {}}, "forEach", "a list, or an expression"),
+        ({"forEach": [0] * 10_001}, "forEach", "at most 10,000"),
         ({"forEach": "{{ item }}"}, "forEach", "inside a loop only"),
         ({"forEach": "{{ steps.a.output }}"}, "forEach", "a is inside the container main"),
         ({"maxParallel": 3}, "maxParallel", "add `forEach`"),
