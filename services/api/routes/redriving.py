@@ -55,10 +55,8 @@ def redrive_one(letter_id: UUID) -> Response:
 
 
 @blueprint.post("/redrive")
-@operation(
-    Action.EXECUTION_START, {202: schemas.Redriven, 422: ProblemAnswer}, body=schemas.RedriveLetters, creates=True
-)
-def redrive_many(body: schemas.RedriveLetters) -> Response:
+@operation(Action.EXECUTION_START, {202: schemas.Redriven, 422: ProblemAnswer}, body=schemas.ActOnLetters, creates=True)
+def redrive_many(body: schemas.ActOnLetters) -> Response:
     """Redrive open dead letters by filter, the oldest first.
 
     At most `limit` in one call; go on with `cursor` while `remaining` is above 0. Those of workflows that cannot run are
@@ -68,7 +66,7 @@ def redrive_many(body: schemas.RedriveLetters) -> Response:
     def run(connection: psycopg.Connection[Any]) -> Created:
         # What is redriven now may fail before the next call: it must not be taken again and again.
         until = dead_letters.now_ms(connection) if body.cursor is None else body.cursor.until
-        filters, after = _filters(body.filter, until), body.cursor.letter_id if body.cursor is not None else None
+        filters, after = open_before(body.filter, until), body.cursor.letter_id if body.cursor is not None else None
         found = dead_letters.following(connection, filters, viewer(), after=after, limit=body.limit)
         done = redrive_all(connection, found, user_id=identity().user_id, republish_s=_republish_s())
         for letter_id, started in done.started.items():
@@ -85,7 +83,7 @@ def redrive_many(body: schemas.RedriveLetters) -> Response:
     return create_once(run)
 
 
-def _filters(wanted: schemas.RedriveFilter, until: int) -> Filters:
+def open_before(wanted: schemas.OpenLetters, until: int) -> Filters:
     """The open letters of a filter whose runs had failed before `until` (ms since the epoch)."""
     return Filters(
         workflow_id=wanted.workflow_id,

@@ -190,3 +190,30 @@ def test_messages_are_listed_for_admins(admin: Caller, connection: psycopg.Conne
     assert (len(page["items"]), len(rest["items"]), rest["nextCursor"]) == (2, 1, None)
     shown = {key: page["items"][0][key] for key in ("queue", "reason", "body", "bodyBytes")}
     assert shown == {"queue": "q", "reason": "not JSON", "body": "x", "bodyBytes": 1}
+
+
+def test_dismiss_by_filter_goes_on_with_the_cursor(
+    admin: Caller, fail: Fail, connection: psycopg.Connection[Any]
+) -> None:
+    orders = admin.workflow("Orders")
+    kept = fail(admin, orders, "refused", "NETWORK")
+    for _ in range(3):
+        fail(admin, orders)
+    filter = {"code": "HTTP_STATUS"}
+    first = admin("POST", "/dead-letters/dismiss", {"filter": filter, "limit": 2})
+    assert (first.status_code, first.json["dismissed"], first.json["remaining"]) == (200, 2, 1)
+    again = fail(admin, orders)
+    rest = admin("POST", "/dead-letters/dismiss", {"filter": filter, "cursor": first.json["nextCursor"]}).json
+    assert rest == {"dismissed": 1, "remaining": 0, "nextCursor": None}
+    assert {each["executionId"] for each in letters(admin, "?state=open")} == {kept, again}
+    audited = "SELECT count(DISTINCT target) FROM audit_log WHERE action = 'dead_letter.dismiss'"
+    assert connection.execute(audited).fetchone() == (3,)
+    assert admin("POST", "/dead-letters/dismiss", {}).status_code == 422, "a filter must be named, if only an empty one"
+
+
+def test_only_what_one_sees_is_dismissed_by_filter(admin: Caller, person: Person, fail: Fail) -> None:
+    fail(admin, admin.workflow("Private", shared=False))
+    editor, viewer = person("edith"), person("vera", "viewer")
+    assert editor("POST", "/dead-letters/dismiss", {"filter": {}}).json["dismissed"] == 0
+    assert viewer("POST", "/dead-letters/dismiss", {"filter": {}}).status_code == 403
+    assert len(letters(admin, "?state=open")) == 1

@@ -57,7 +57,7 @@ def test_a_redriven_run_that_fails_again_has_a_letter_of_its_own(scene: EngineSc
     (pair,) = letters(scene)
     started = once(scene, pair)
     scene.complete(scene.claim(started.ready[0]), Kind.FAILED, error_code="X", error='{"code":"X","message":"x"}')
-    assert bury(scene.connection) == 1
+    assert len(bury(scene.connection)) == 1
     assert scene.one("SELECT count(DISTINCT fingerprint) AS n, count(*) AS all FROM dead_letters") == {"n": 1, "all": 2}
 
 

@@ -1,0 +1,114 @@
+import { ApiError, call } from "./api";
+import { dialog, openDialog, part, toast } from "./dialogs";
+import { now, number } from "./format";
+import { restartLive } from "./live";
+
+type Action = "redrive" | "dismiss";
+
+interface Answer {
+  redriven?: number;
+  dismissed?: number;
+  refused?: { reason: string }[];
+  nextCursor: string | null;
+}
+
+const VERBS = { redrive: "Redrive", dismiss: "Dismiss" };
+const DONE = { redrive: "Redriven", dismiss: "Dismissed" };
+const MEANINGS = {
+  redrive: "Each of these runs is done again by a new one: what has succeeded is reused, what failed runs with the same input.",
+  dismiss: "Nothing will be done about these runs. They stay in the list of those dismissed, from where one can still be redriven.",
+};
+let asked: { action: Action; filter: Record<string, unknown>; count: number } | null = null;
+
+/** Redrive and dismiss dead letters: one at once, all of a cause after a question. The live stream shows what follows. */
+export function startLetters(): void {
+  document.addEventListener("click", (event) => {
+    const target = event.target as Element;
+    const one = target.closest<HTMLButtonElement>("[data-letter]");
+    if (one) void act(one);
+    const many = target.closest<HTMLElement>("[data-letters]");
+    if (many) ask(many);
+  });
+  document.addEventListener("submit", (event) => {
+    if (!(event.target as Element).closest("#act-on-letters")) return;
+    event.preventDefault();
+    void send();
+  });
+}
+
+async function act(button: HTMLButtonElement): Promise<void> {
+  const action = button.dataset.letter as Action;
+  button.disabled = true;
+  try {
+    await call("POST", `/dead-letters/${button.dataset.id}/${action}`);
+    toast(DONE[action]);
+  } catch (error) {
+    button.disabled = false;
+    toast(reason(error), true);
+  }
+  restartLive();
+}
+
+function ask(opener: HTMLElement): void {
+  const action = opener.dataset.letters as Action;
+  // What fails while the question is open was not part of it.
+  const filter = { ...(JSON.parse(opener.dataset.filter!) as Record<string, unknown>), to: Math.ceil(now()) };
+  asked = { action, filter, count: Number(opener.dataset.count) };
+  const words = `${VERBS[action]} ${number(asked.count)} run${asked.count === 1 ? "" : "s"}`;
+  const go = part(found(), "go") as HTMLButtonElement;
+  part(found(), "title").textContent = `${words}?`;
+  part(found(), "text").textContent = MEANINGS[action];
+  part(found(), "error").textContent = "";
+  part(found(), "progress").hidden = true;
+  go.textContent = words;
+  go.disabled = false;
+  go.className = `btn ${action === "redrive" ? "primary" : "danger"}`;
+  openDialog("act-on-letters");
+  go.focus();
+}
+
+async function send(): Promise<void> {
+  if (!asked) return;
+  const go = part(found(), "go") as HTMLButtonElement;
+  go.disabled = true;
+  try {
+    const [done, refused] = await all(asked);
+    const text = `${DONE[asked.action]} ${number(done)}`;
+    if (refused) part(found(), "error").textContent = `${text}. The others are still open: ${refused}`;
+    else {
+      found().close();
+      toast(text);
+    }
+  } catch (error) {
+    go.disabled = false;
+    part(found(), "error").textContent = reason(error);
+  }
+  restartLive();
+}
+
+/** Call after call until none is left; how many were done, and why others were not. */
+async function all({ action, filter, count }: NonNullable<typeof asked>): Promise<[number, string]> {
+  const progress = part(found(), "progress") as HTMLProgressElement;
+  progress.max = Math.max(count, 1);
+  let done = 0;
+  let refused = "";
+  let cursor: string | null = null;
+  do {
+    progress.value = done;
+    progress.hidden = false;
+    const answer: Answer = await call<Answer>("POST", `/dead-letters/${action}`, { filter, ...(cursor && { cursor }) });
+    done += answer.redriven ?? answer.dismissed ?? 0;
+    refused ||= answer.refused?.[0]?.reason ?? "";
+    cursor = answer.nextCursor;
+  } while (cursor && found().open);
+  return [done, refused];
+}
+
+function found(): HTMLDialogElement {
+  return dialog("act-on-letters");
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof ApiError)) return "The request could not be sent.";
+  return error.problems.length ? error.problems.map((each) => each.message).join(" ") : error.message;
+}
