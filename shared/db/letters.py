@@ -1,6 +1,6 @@
 """The dead letters' rows, and how one is closed. A redrive holds the execution first, then the letter."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,22 +15,23 @@ class Letter:
 
     id: UUID
     execution_id: UUID
+    workflow_id: UUID
     workflow_name: str
-    runnable: bool
     state: str
     redriven_as: UUID | None
 
 
-# Whether the workflow may run is read without a lock, as when a run is started.
 LOCK = """
-SELECT d.id, d.execution_id, w.name AS workflow_name, w.enabled AND w.archived_at IS NULL AS runnable, d.state,
-  d.redriven_as
+SELECT d.id, d.execution_id, d.workflow_id, w.name AS workflow_name, d.state, d.redriven_as
 FROM dead_letters d JOIN workflows w ON w.id = d.workflow_id
 WHERE d.id = ANY(%s) ORDER BY d.id FOR NO KEY UPDATE OF d
 """
 CLOSE = """
 UPDATE dead_letters SET state = %(state)s, redriven_as = %(redriven_as)s, closed_at = now(), closed_by = %(user)s
 WHERE id = %(id)s
+"""
+LOCK_OPEN_OF = """
+SELECT id, execution_id FROM dead_letters WHERE execution_id = ANY(%s) AND state = 'open' ORDER BY id FOR NO KEY UPDATE
 """
 COUNT_OPEN = "SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT %s) AS open"
 
@@ -46,6 +47,12 @@ def close(
 ) -> None:
     """Note that it was `redriven` or `dismissed`, by whom, and now. The caller holds it."""
     connection.execute(CLOSE, {"id": letter_id, "state": state, "user": user_id, "redriven_as": redriven_as})
+
+
+def stand_for(connection: psycopg.Connection[Any], retries: Mapping[UUID, UUID], user_id: UUID) -> None:
+    """Close the open letters of executions (keys) that were retried (values). The caller holds the executions."""
+    for letter_id, execution_id in connection.execute(LOCK_OPEN_OF, (list(retries),)).fetchall():
+        close(connection, letter_id, "redriven", user_id, redriven_as=retries[execution_id])
 
 
 def count_open(connection: psycopg.Connection[Any], limit: int) -> int:

@@ -9,12 +9,13 @@ import psycopg
 
 from shared import ids
 from shared.broker import StepRef
-from shared.db import audit, bulk_jobs
+from shared.db import audit, bulk_jobs, letters
 from shared.db.bulk_jobs import Job
 from shared.db.pool import server_is_away
 from shared.domain.errors import RequestError
-from shared.engine.bulk_match import CANCEL, retried
+from shared.engine.bulk_match import CANCEL, RETRY, retried
 from shared.engine.cancel import CancelResult, cancel_execution
+from shared.engine.redrive import lock_executions
 from shared.engine.retry import FAILED, read_first, retry_execution
 from shared.engine.runnable import published, startable
 from shared.log import get_logger
@@ -24,12 +25,6 @@ BATCH = 25
 KEPT_ERRORS = 10
 _RACES = ("40P01", "40001")
 _BUILDERS = ("admin", "editor")
-
-LOCK_EXECUTIONS = """
-SELECT id FROM executions WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(lo)s AND %(hi)s
-ORDER BY id FOR NO KEY UPDATE
-"""
-"""All that this transaction will cancel, in the order of everybody, before the first of their steps."""
 
 _log = get_logger(__name__)
 
@@ -43,7 +38,8 @@ class Advanced:
     failed: int = 0
     ready: list[StepRef] = field(default_factory=list)
     touched: set[UUID] = field(default_factory=set)
-    started: int = 0
+    retries: dict[UUID, UUID] = field(default_factory=dict)
+    """The new executions, by the one that each retries."""
     canceled: set[UUID] = field(default_factory=set)
     """Those that are over already."""
     errors: list[dict[str, str]] = field(default_factory=list)
@@ -87,14 +83,16 @@ def _act_on_all(
     connection: psycopg.Connection[Any], job: Job, batch: Sequence[UUID], done: Advanced, republish_s: float
 ) -> None:
     over: set[UUID] = set()
-    if job.action == CANCEL and batch:
-        connection.execute(LOCK_EXECUTIONS, {"ids": list(batch), "lo": batch[0], "hi": batch[-1]})
-    elif job.retry_from == FAILED:
+    # In the order of everybody, before the first of their steps.
+    lock_executions(connection, batch)
+    if job.action == RETRY and job.retry_from == FAILED:
         over = retried(connection, batch)
     done.skipped += len(over)
     for execution_id in batch:
         if execution_id not in over:
             _alone(connection, job, execution_id, done, republish_s)
+    if done.retries:
+        letters.stand_for(connection, done.retries, job.user_id)
 
 
 def _alone(
@@ -148,7 +146,7 @@ def _retry(
     )
     _note(connection, job, "execution.retry", started.id, retryOf=ids.encode(ids.EXECUTION, execution_id))
     done.changed += 1
-    done.started += 1
+    done.retries[execution_id] = started.id
     done.ready += started.ready
     done.touched |= {execution_id, started.id}
 

@@ -18,25 +18,30 @@ from shared.engine.plans import plan_of
 LIMIT = 200
 
 WITHOUT_LETTER = """
-SELECT e.id, e.workflow_id, e.version_id, e.failed_node, d.error
+SELECT e.id, e.workflow_id, e.version_id, e.failed_node, d.error,
+  (SELECT r.id FROM execution_retries r WHERE r.retry_of = e.id ORDER BY r.id DESC LIMIT 1)
 FROM executions e
 LEFT JOIN execution_data d ON d.execution_id = e.id AND d.execution_id BETWEEN %(lo)s AND %(hi)s
   AND d.node = coalesce(e.failed_node, '') AND d.item = coalesce(e.failed_item, '')
 WHERE e.state = 'failed' AND e.error_fingerprint IS NULL AND e.id BETWEEN %(lo)s AND %(hi)s
 ORDER BY e.id LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
 """
-"""Failed executions without a dead letter, with the error that ended them; others that do the same skip them."""
+"""Failed executions without a dead letter, with the error that ended them, and their retry if somebody was that quick.
+
+Others that do the same skip them.
+"""
 
 INSERT_LETTERS = """
 WITH marked AS (
   UPDATE executions e SET error_fingerprint = k.fingerprint
-  FROM json_to_recordset(%(letters)s::json) AS k(id uuid, step text, code text, message text, fingerprint text)
+  FROM json_to_recordset(%(letters)s::json) AS k(id uuid, step text, code text, message text, fingerprint text, retry uuid)
   WHERE e.id = k.id AND e.id BETWEEN %(lo)s AND %(hi)s AND e.error_fingerprint IS NULL
-  RETURNING e.*, k.step, k.code, k.message)
+  RETURNING e.*, k.step, k.code, k.message, k.retry)
 INSERT INTO dead_letters (execution_id, workflow_id, version_id, user_id, node, item, step, code, message, fingerprint,
-                          failed_at)
+                          failed_at, state, redriven_as, closed_at)
 SELECT id, workflow_id, version_id, user_id, failed_node, failed_item, step, code, message, error_fingerprint,
-  completed_at
+  completed_at, CASE WHEN retry IS NULL THEN 'open' ELSE 'redriven' END, retry,
+  CASE WHEN retry IS NOT NULL THEN clock_timestamp() END
 FROM marked ORDER BY id
 """
 """The letters, and the mark that keeps an execution from getting a second one."""
@@ -55,12 +60,13 @@ def bury(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Ho
 
 def _letter(connection: psycopg.Connection[Any], found: tuple[Any, ...]) -> Row:
     """A row of WITHOUT_LETTER as INSERT_LETTERS takes it."""
-    execution_id, workflow_id, version_id, node, error = found
+    execution_id, workflow_id, version_id, node, error, retry = found
     known = error if isinstance(error, dict) else {}
     code = _text(known.get("code"), "FAILED")
     message = _text(known.get("message"), "The execution failed.")
     return {
         "id": execution_id,
+        "retry": retry,
         "step": None if node is None else _name(connection, version_id, node),
         "code": code,
         "message": message,

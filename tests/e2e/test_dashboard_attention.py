@@ -119,6 +119,8 @@ def test_a_cause_is_inspected_redriven_and_dismissed(stack: Stack, signed_in: Op
     page.get_by_role("link", name="Input").click()
     expect(page.locator("#letter .json")).to_contain_text("busy")
     page.locator("#redrive-one").click()
+    page.get_by_role("dialog", name="Redrive 1 run?").get_by_label("Version").select_option("published")
+    page.get_by_role("button", name="Redrive 1 run").click()
     expect(page.locator("#toast")).to_have_text("Redriven")
     expect(page.locator("#letter")).to_contain_text("as another run")
     # The new run fails as well, and leaves a letter of its own.
@@ -161,12 +163,16 @@ def test_what_cannot_be_redriven_says_why(stack: Stack, signed_in: Open):
     revision = stack.call("GET", f"/workflows/{workflow}")["revision"]
     stack.call("PUT", f"/workflows/{workflow}", {"enabled": False}, headers={"If-Match": f'"{revision}"'})
     page = signed_in(f"/admin/errors/{cause}")
-    page.locator("#redrive-one").click()
-    expect(page.locator("#toast")).to_contain_text("disabled")
-    page.get_by_role("button", name="Redrive all…").click()
     dialog = page.get_by_role("dialog")
+    page.locator("#redrive-one").click()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("paused: This workflow is disabled.")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Redrive all…").click()
     dialog.get_by_role("button", name="Redrive 2 runs").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Redriven 0. The others are still open: paused is disabled")
+    expect(dialog.get_by_role("alert")).to_contain_text(
+        "Redriven 0. The others are still open: paused: This workflow is disabled."
+    )
 
 
 def test_keys_lead_to_both(signed_in: Open):

@@ -15,9 +15,10 @@ from services.api.schemas.base import ProblemAnswer
 from services.api.schemas.executions import Execution, RetryExecution
 from shared import ids
 from shared.auth.access import Action
-from shared.db import audit
+from shared.db import audit, letters
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.values import to_json
+from shared.engine.redrive import lock_executions
 from shared.engine.retry import read_first, retry_execution
 from shared.engine.runnable import startable
 from shared.engine.start import Started
@@ -62,6 +63,7 @@ def retry(execution_id: UUID, body: RetryExecution) -> Response:
 
 def _retry(connection: psycopg.Connection[Any], first: ExecutionRow, body: RetryExecution) -> Started:
     settings: Settings = current_app.extensions["flowversal-settings"]
+    lock_executions(connection, [first.id])
     # Whether it is over is said before what its workflow looks like by now.
     read_first(connection, first.id)
     try:
@@ -72,7 +74,7 @@ def _retry(connection: psycopg.Connection[Any], first: ExecutionRow, body: Retry
     if body.version != "same":
         version_id = chosen_version(connection, first.workflow_id, body.version).version_id
     edited = "input" in body.model_fields_set
-    return retry_execution(
+    started = retry_execution(
         connection,
         first.id,
         version_id,
@@ -81,3 +83,5 @@ def _retry(connection: psycopg.Connection[Any], first: ExecutionRow, body: Retry
         input=to_json(body.input, max_bytes=settings.max_request_bytes).decode() if edited else None,
         republish_s=settings.republish_after_s,
     )
+    letters.stand_for(connection, {first.id: started.id}, identity().user_id)
+    return started

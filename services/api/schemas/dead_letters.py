@@ -58,12 +58,22 @@ class OpenLetters(Body):
     until: Moment | None = Field(default=None, alias="to", description="Failed before, ms since the epoch.")
 
 
+class Redrive(Body):
+    """Do it again: in the version that the run had, or in the one that is published now."""
+
+    version: Literal["same", "published"] = "same"
+
+
 class ActOnLetters(Body):
-    """Redrive or dismiss by filter, the oldest first; `cursor` goes on behind the answer before."""
+    """Act by filter, the oldest first; `cursor` goes on behind the answer before."""
 
     filter: OpenLetters
     limit: Annotated[int, Field(ge=1, le=100, description="How many one call takes at most.")] = 100
     cursor: RedriveCursor | None = None
+
+
+class RedriveLetters(ActOnLetters, Redrive):
+    """Redrive by filter, the oldest first; `cursor` goes on behind the answer before."""
 
 
 class ListMessages(Query):

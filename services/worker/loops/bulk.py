@@ -27,6 +27,6 @@ class Bulk(Loop):
         return _MORE_S
 
     def _announce(self, done: Advanced) -> None:
-        metrics.EXECUTIONS_STARTED.labels("retry").inc(done.started)
+        metrics.EXECUTIONS_STARTED.labels("retry").inc(len(done.retries))
         ended = dict.fromkeys(done.canceled, "canceled")
         self.tools.announce(Applied(done.ready, done.touched, done.changed, ended), "bulk")

@@ -18,16 +18,22 @@ const MEANINGS = {
   redrive: "Each of these runs is done again by a new one: what has succeeded is reused, what failed runs with the same input.",
   dismiss: "Nothing will be done about these runs. They stay in the list of those dismissed, from where one can still be redriven.",
 };
-let asked: { action: Action; filter: Record<string, unknown>; count: number } | null = null;
+interface Asked {
+  action: Action;
+  /** One letter by its id, or those of a filter. */
+  which: string | Record<string, unknown>;
+  count: number;
+}
 
-/** Redrive and dismiss dead letters: one at once, all of a cause after a question. The live stream shows what follows. */
+let asked: Asked | null = null;
+
+/** Redrive and dismiss dead letters, one or all of a cause. The live stream shows what follows. */
 export function startLetters(): void {
   document.addEventListener("click", (event) => {
     const target = event.target as Element;
-    const one = target.closest<HTMLButtonElement>("[data-letter]");
-    if (one) void act(one);
-    const many = target.closest<HTMLElement>("[data-letters]");
-    if (many) ask(many);
+    const opener = target.closest<HTMLButtonElement>("[data-letters]");
+    if (opener?.dataset.letters === "dismiss" && opener.dataset.id) void dismiss(opener);
+    else if (opener) ask(opener);
   });
   document.addEventListener("submit", (event) => {
     if (!(event.target as Element).closest("#act-on-letters")) return;
@@ -36,12 +42,12 @@ export function startLetters(): void {
   });
 }
 
-async function act(button: HTMLButtonElement): Promise<void> {
-  const action = button.dataset.letter as Action;
+/** One is dismissed at once: it can still be redriven. */
+async function dismiss(button: HTMLButtonElement): Promise<void> {
   button.disabled = true;
   try {
-    await call("POST", `/dead-letters/${button.dataset.id}/${action}`);
-    toast(DONE[action]);
+    await call("POST", `/dead-letters/${button.dataset.id}/dismiss`);
+    toast(DONE.dismiss);
   } catch (error) {
     button.disabled = false;
     toast(reason(error), true);
@@ -52,14 +58,15 @@ async function act(button: HTMLButtonElement): Promise<void> {
 function ask(opener: HTMLElement): void {
   const action = opener.dataset.letters as Action;
   // What fails while the question is open was not part of it.
-  const filter = { ...(JSON.parse(opener.dataset.filter!) as Record<string, unknown>), to: Math.ceil(now()) };
-  asked = { action, filter, count: Number(opener.dataset.count) };
+  const filter = (): Record<string, unknown> => ({ ...(JSON.parse(opener.dataset.filter!) as object), to: Math.ceil(now()) });
+  asked = { action, which: opener.dataset.id ?? filter(), count: Number(opener.dataset.count ?? 1) };
   const words = `${VERBS[action]} ${number(asked.count)} run${asked.count === 1 ? "" : "s"}`;
   const go = part(found(), "go") as HTMLButtonElement;
   part(found(), "title").textContent = `${words}?`;
   part(found(), "text").textContent = MEANINGS[action];
   part(found(), "error").textContent = "";
   part(found(), "progress").hidden = true;
+  part(found(), "version").hidden = action === "dismiss";
   go.textContent = words;
   go.disabled = false;
   go.className = `btn ${action === "redrive" ? "primary" : "danger"}`;
@@ -73,7 +80,7 @@ async function send(): Promise<void> {
   go.disabled = true;
   try {
     const [done, refused] = await all(asked);
-    const text = `${DONE[asked.action]} ${number(done)}`;
+    const text = typeof asked.which === "string" ? DONE[asked.action] : `${DONE[asked.action]} ${number(done)}`;
     if (refused) part(found(), "error").textContent = `${text}. The others are still open: ${refused}`;
     else {
       found().close();
@@ -87,7 +94,9 @@ async function send(): Promise<void> {
 }
 
 /** Call after call until none is left; how many were done, and why others were not. */
-async function all({ action, filter, count }: NonNullable<typeof asked>): Promise<[number, string]> {
+async function all({ action, which, count }: Asked): Promise<[number, string]> {
+  const version = action === "redrive" ? { version: (document.getElementById("letters-version") as HTMLSelectElement).value } : {};
+  if (typeof which === "string") return [await call("POST", `/dead-letters/${which}/${action}`, version).then(() => 1), ""];
   const progress = part(found(), "progress") as HTMLProgressElement;
   progress.max = Math.max(count, 1);
   let done = 0;
@@ -96,7 +105,7 @@ async function all({ action, filter, count }: NonNullable<typeof asked>): Promis
   do {
     progress.value = done;
     progress.hidden = false;
-    const answer: Answer = await call<Answer>("POST", `/dead-letters/${action}`, { filter, ...(cursor && { cursor }) });
+    const answer: Answer = await call<Answer>("POST", `/dead-letters/${action}`, { filter: which, ...version, ...(cursor && { cursor }) });
     done += answer.redriven ?? answer.dismissed ?? 0;
     refused ||= answer.refused?.[0]?.reason ?? "";
     cursor = answer.nextCursor;
