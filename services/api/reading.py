@@ -17,6 +17,8 @@ B = TypeVar("B", bound=Body)
 Q = TypeVar("Q", bound=Query)
 
 _MAX_NAME = 64
+_NUL = "It has a NUL character (%00), which no text can have: remove it."
+_QUERY_HINT = "Correct the query string."
 
 
 def read_json() -> Any:
@@ -57,10 +59,14 @@ def read_body(model: type[B]) -> B:
 def read_query(model: type[Q]) -> Q:
     """The query string as a model; one 422 problem with everything that is wrong with it."""
     raw = {name: values if len(values) > 1 else values[0] for name, values in request.args.lists()}
+    # Postgres has no text with NUL: nothing that is stored could match it.
+    nul = [Problem(name[:_MAX_NAME], _NUL) for name, values in request.args.lists() if "\x00" in "".join(values)]
+    if nul:
+        raise _invalid(nul, hint=_QUERY_HINT)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise _invalid(_problems(model, error), hint="Correct the query string.") from None
+        raise _invalid(_problems(model, error), hint=_QUERY_HINT) from None
 
 
 def _invalid(problems: Sequence[Problem], *, hint: str, of_definition: bool = False) -> ProblemError:

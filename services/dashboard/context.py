@@ -1,17 +1,18 @@
-"""What every page knows: who is signed in, the theme, and how many workflows run right now."""
+"""What every page knows: who is signed in, the theme, and the counts of the navigation."""
 
 from typing import Any
 
 from flask import Flask, Response, g, redirect, request, url_for
 
 from shared.auth.access import Action, Identity, may
-from shared.queries import running
+from shared.queries import approvals, dead_letters, running
 from shared.queries.shapes import Viewer
 from shared.web.database import connection
 from shared.web.guard import identity
 from shared.web.headers import csp_nonce
 
 THEME_COOKIE = "theme"
+COUNTED = 100
 _THEMES = frozenset({"light", "dark"})
 
 
@@ -23,6 +24,16 @@ def viewer() -> Viewer:
 def running_count() -> int:
     """How many executions run or are being canceled, as far as this user may see."""
     return running.count(connection(), viewer())
+
+
+def asked_count() -> int:
+    """How many approvals wait for this user, at most `COUNTED`."""
+    return approvals.count(connection(), approvals.decider(identity()), COUNTED)
+
+
+def letters_count() -> int:
+    """How many runs failed and were not dealt with, as far as this user may see, at most `COUNTED`."""
+    return dead_letters.count_open(connection(), viewer(), COUNTED)
 
 
 def to_sign_in() -> Response | tuple[str, int]:
@@ -43,7 +54,7 @@ def safe_path(path: str | None) -> str:
 
 
 def install_context(app: Flask) -> None:
-    """Offer `me`, `can`, `theme`, `csp_nonce` and `running_count` to every template."""
+    """Offer `me`, `can`, `theme`, `csp_nonce` and the counts of the navigation to every template."""
 
     @app.context_processor
     def everywhere() -> dict[str, Any]:
@@ -55,4 +66,7 @@ def install_context(app: Flask) -> None:
             "theme": theme if theme in _THEMES else "",
             "csp_nonce": csp_nonce,
             "running_count": running_count,
+            "asked_count": asked_count,
+            "letters_count": letters_count,
+            "counted": COUNTED,
         }

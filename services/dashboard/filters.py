@@ -28,6 +28,9 @@ STATUS_ICONS = {
     "published": "check",
     "paused": "pause",
     "reused": "copy",
+    "open": "alert",
+    "redriven": "retry",
+    "dismissed": "ban",
 }
 NODE_ICONS = {
     "http.request": "globe",

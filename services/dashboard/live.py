@@ -10,7 +10,9 @@ from uuid import UUID
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 
+from services.dashboard.asked import asked_frame
 from services.dashboard.frames import execution_frame, executions_frame, overview_frame, workflows_frame
+from services.dashboard.letters import groups_frame, letters_frame
 from shared import ids
 from shared.auth.access import Action
 from shared.domain.errors import NotFound
@@ -69,6 +71,27 @@ def overview() -> Response:
 def workflows() -> Response:
     """The rows of the workflow list."""
     return _stream(None, lambda: Frame(*workflows_frame(request.args)), every_s=0.4)
+
+
+@blueprint.get("/approvals")
+@requires(Action.APPROVAL_READ)
+def approvals() -> Response:
+    """What waits for the caller's decision."""
+    return _stream(None, lambda: Frame(*asked_frame(request.args)), every_s=0.4)
+
+
+@blueprint.get("/admin/errors")
+@requires(Action.EXECUTION_READ)
+def errors() -> Response:
+    """Dead letters by cause."""
+    return _stream(None, lambda: Frame(*groups_frame(request.args)), every_s=0.4)
+
+
+@blueprint.get("/admin/errors/<fingerprint>")
+@requires(Action.EXECUTION_READ)
+def error_group(fingerprint: str) -> Response:
+    """The dead letters of one cause, and the one that is inspected."""
+    return _stream(None, lambda: Frame(*letters_frame(fingerprint, request.args)), every_s=0.4)
 
 
 def _stream(watched: UUID | None, render: Callable[[], Frame], *, every_s: float) -> Response:

@@ -15,16 +15,14 @@ class Letter:
 
     id: UUID
     execution_id: UUID
+    workflow_id: UUID
     workflow_name: str
-    runnable: bool
     state: str
     redriven_as: UUID | None
 
 
-# Whether the workflow may run is read without a lock, as when a run is started.
 LOCK = """
-SELECT d.id, d.execution_id, w.name AS workflow_name, w.enabled AND w.archived_at IS NULL AS runnable, d.state,
-  d.redriven_as
+SELECT d.id, d.execution_id, d.workflow_id, w.name AS workflow_name, d.state, d.redriven_as
 FROM dead_letters d JOIN workflows w ON w.id = d.workflow_id
 WHERE d.id = ANY(%s) ORDER BY d.id FOR NO KEY UPDATE OF d
 """

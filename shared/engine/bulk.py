@@ -15,6 +15,7 @@ from shared.db.pool import SERVER_ERRORS, server_is_away
 from shared.domain.errors import RequestError
 from shared.engine.bulk_match import CANCEL, RETRY, retried
 from shared.engine.cancel import CancelResult, cancel_execution
+from shared.engine.redrive import lock_executions
 from shared.engine.retry import FAILED, lock_first, retry_execution
 from shared.engine.runnable import published, startable
 from shared.log import get_logger
@@ -24,12 +25,6 @@ BATCH = 25
 KEPT_ERRORS = 10
 _RACES = ("40P01", "40001")
 _BUILDERS = ("admin", "editor")
-
-LOCK_EXECUTIONS = """
-SELECT id FROM executions WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(lo)s AND %(hi)s
-ORDER BY id FOR NO KEY UPDATE
-"""
-"""All that this transaction will act on, in the order of everybody, before the first of their steps or letters."""
 
 _log = get_logger(__name__)
 
@@ -87,8 +82,8 @@ def _act_on_all(
     connection: psycopg.Connection[Any], job: Job, batch: Sequence[UUID], done: Advanced, republish_s: float
 ) -> None:
     over: set[UUID] = set()
-    if batch:
-        connection.execute(LOCK_EXECUTIONS, {"ids": list(batch), "lo": batch[0], "hi": batch[-1]})
+    # In the order of everybody, before the first of their steps.
+    lock_executions(connection, batch)
     if job.action == RETRY and job.retry_from == FAILED:
         over = retried(connection, batch)
     done.skipped += len(over)

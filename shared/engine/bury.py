@@ -51,8 +51,8 @@ SELECT DISTINCT ON (retry_of) retry_of, id FROM execution_retries WHERE retry_of
 RETRIED_BY = "SELECT user_id FROM executions WHERE id = %s"
 
 
-def bury(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Horizon = EVERYTHING) -> int:
-    """Write the missing letters, at most `limit`, in a transaction of its own; returns how many."""
+def bury(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Horizon = EVERYTHING) -> list[UUID]:
+    """Write the missing letters, at most `limit`, in a transaction of its own; the executions they are of."""
     with connection.transaction():
         found = connection.execute(WITHOUT_LETTER, {"limit": limit, **horizon._asdict()}).fetchall()
         if found:
@@ -60,7 +60,7 @@ def bury(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Ho
             letters = [_letter(connection, row) | _handled(connection, retries.get(row[0])) for row in found]
             values = {"letters": json_rows(letters).decode(), "lo": found[0][0], "hi": found[-1][0]}
             connection.execute(INSERT_LETTERS, values)
-        return len(found)
+        return [row[0] for row in found]
 
 
 def _letter(connection: psycopg.Connection[Any], found: tuple[Any, ...]) -> Row:

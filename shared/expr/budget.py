@@ -30,7 +30,7 @@ class Budget:
         if self.steps_left < 0:
             raise ExpressionError(
                 BUDGET,
-                f"the expressions need more than {self._steps:,} operations: work on fewer items, or split the work",
+                f"the expressions need more than {self._steps:,} operations: work on fewer items or smaller values, or split the work",
             )
 
     def charge(self, size: int) -> None:

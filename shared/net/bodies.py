@@ -12,6 +12,8 @@ from shared.domain.values import from_json
 
 RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"
 INVALID_RESPONSE = "INVALID_RESPONSE"
+MOST_BYTES = 50_000_000
+"""No limit is larger."""
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _SLACK = 65_536
 # Others than these (punycode, unicode_escape, …) are slow or do not decode text.
@@ -120,6 +122,5 @@ class _Unpacker:
 
 
 def _too_large(max_bytes: int) -> NodeError:
-    return NodeError(
-        RESPONSE_TOO_LARGE, f"The response is larger than {max_bytes:,} bytes: ask for less, or raise `maxBytes`."
-    )
+    more = "or raise `maxBytes`" if max_bytes < MOST_BYTES else "no more than that is taken"
+    return NodeError(RESPONSE_TOO_LARGE, f"The response is larger than {max_bytes:,} bytes: ask for less, {more}.")

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.domain.errors import InvalidValue
 from shared.domain.values import to_json
-from shared.net.bodies import body_value, read_body
+from shared.net.bodies import MOST_BYTES, body_value, read_body
 from shared.net.calls import MAX_URL, Call, parse_url, redirected
 from shared.net.failures import CODES, failure, retry_after_s
 from shared.nodes.base import Context, Done, NodeError, NodeType, Params
@@ -95,7 +95,7 @@ class HttpRequestParams(Params):
     fail_on_status: Annotated[bool | list[int], BeforeValidator(_statuses)] = Field(
         True, description="Which statuses are errors: true (from 400), false (none), or a list such as [404, 500]."
     )
-    max_bytes: int = Field(1_000_000, description="Largest answer that is accepted, in bytes.", ge=1, le=50_000_000)
+    max_bytes: int = Field(1_000_000, description="Largest answer that is accepted, in bytes.", ge=1, le=MOST_BYTES)
 
     @model_validator(mode="after")
     def _body_fits(self) -> Self:

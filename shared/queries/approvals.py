@@ -27,6 +27,13 @@ ORDER BY w.id DESC LIMIT %(limit)s
 """
 """What this person may decide at this moment, newest first."""
 
+COUNT = f"""
+SELECT count(*) FROM (
+  SELECT 1 FROM waits w JOIN workflows f ON f.id = w.workflow_id
+  WHERE w.closed_at IS NULL AND w.kind = 'approval' AND {_MAY} LIMIT %(limit)s) AS open
+"""
+"""How many of them there are, counted no further than the limit."""
+
 ONE = f"""
 SELECT w.closed_at IS NULL AS open, {_MAY} IS TRUE AS may, w.approvers, u.name AS decided_by,
   w.answer ->> 'decision' AS decision
@@ -84,6 +91,12 @@ def page(connection: psycopg.Connection[Any], who: Decider, *, before: UUID | No
     with connection.cursor(row_factory=class_row(Open)) as cursor:
         rows = cursor.execute(OPEN, {**_values(who), "before": before, "limit": limit}).fetchall()
     return [_shape(row) for row in rows]
+
+
+def count(connection: psycopg.Connection[Any], who: Decider, limit: int) -> int:
+    """How many approvals wait for this person; never above `limit`."""
+    row = connection.execute(COUNT, {**_values(who), "limit": limit}).fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 def standing(connection: psycopg.Connection[Any], key: Key, who: Decider) -> Standing | None:

@@ -55,6 +55,15 @@ ORDER BY d.id LIMIT %(limit)s
 NOW = "SELECT ceil(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 BEHIND = f"SELECT count(*) {_MATCHING} AND d.id > %(after)s::uuid"
 
+# Open ones that the viewer may see, among the newest: every page of the dashboard asks.
+COUNT_OPEN = """
+SELECT count(*) FROM (
+  SELECT 1 FROM (SELECT workflow_id, user_id FROM dead_letters WHERE state = 'open' ORDER BY id DESC LIMIT %(looked_at)s) AS d
+  JOIN workflows w ON w.id = d.workflow_id
+  WHERE %(everything)s OR d.user_id = %(viewer)s OR w.owner_id = %(viewer)s OR w.shared LIMIT %(limit)s) AS open
+"""
+COUNT_AMONG = 5_000
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -133,6 +142,13 @@ def detail(connection: psycopg.Connection[Any], letter: LetterRow, viewer: Viewe
         if letter.node is not None:
             found["failedStep"] = steps.one(connection, execution, step_id(letter.node, letter.item or ""))
     return found
+
+
+def count_open(connection: psycopg.Connection[Any], viewer: Viewer, limit: int) -> int:
+    """How many of the newest 5,000 open letters the viewer may see; never above `limit`."""
+    values = {"viewer": viewer.user_id, "everything": viewer.everything, "limit": limit, "looked_at": COUNT_AMONG}
+    row = connection.execute(COUNT_OPEN, values).fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 def now_ms(connection: psycopg.Connection[Any]) -> int:

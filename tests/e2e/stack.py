@@ -32,7 +32,9 @@ class Stack:
     admin: str = "ada@example.com"
     viewer: str = "vera@example.com"
 
-    def call(self, method: str, path: str, body: Any = None, *, wait_s: int = 20) -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, *, wait_s: int = 20, headers: dict[str, str] | None = None
+    ) -> Any:
         """Call the API as the admin; a started run is waited for `wait_s` seconds."""
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
@@ -42,6 +44,7 @@ class Stack:
                 "Authorization": f"Bearer {TOKEN}",
                 "Content-Type": "application/json",
                 "Prefer": f"wait={wait_s}",
+                **(headers or {}),
             },
         )
         with urllib.request.urlopen(request) as response:

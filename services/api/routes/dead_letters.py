@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from services.api.access import NO_LETTER, viewer, visible_letter
 from services.api.operation import operation
+from services.api.publishing import outbox
 from services.api.schemas import dead_letters as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
 from shared import ids
@@ -78,6 +79,7 @@ def dismiss(letter_id: UUID) -> Response:
     )
     changed = dead_letters.shape(visible_letter(letter_id))
     commit()
+    outbox().hint(held.execution_id)
     return answer(changed)
 
 

@@ -12,7 +12,7 @@ from services.api.idempotency import Created, create_once
 from services.api.operation import operation
 from services.api.publishing import outbox
 from services.api.schemas import dead_letters as schemas
-from services.api.schemas.base import Nothing, ProblemAnswer
+from services.api.schemas.base import ProblemAnswer
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit
@@ -32,19 +32,25 @@ blueprint = Blueprint("redriving", __name__, url_prefix="/api/v1/dead-letters")
 @operation(
     Action.EXECUTION_START,
     {202: schemas.DeadLetter, 409: ProblemAnswer, 422: ProblemAnswer},
-    body=Nothing,
+    body=schemas.Redrive,
     creates=True,
 )
-def redrive_one(letter_id: UUID) -> Response:
+def redrive_one(letter_id: UUID, body: schemas.Redrive) -> Response:
     """Redrive a dead letter.
 
-    Its run is done again by a new execution, which `redrivenAs` and Location name. 409 when it was redriven already.
+    Its run is done again by a new execution, which `redrivenAs` and Location name. 409 when it was redriven already,
+    also by a retry by hand.
     """
 
     def run(connection: psycopg.Connection[Any]) -> Created:
         letter = visible_letter(letter_id)
         started = redrive(
-            connection, letter_id, letter.execution_id, user_id=identity().user_id, republish_s=_republish_s()
+            connection,
+            letter_id,
+            letter.execution_id,
+            viewer=viewer(),
+            version=body.version,
+            republish_s=_republish_s(),
         )
         _audit_redrive(letter_id, started)
         location = f"/api/v1/executions/{ids.encode(ids.EXECUTION, started.id)}"
@@ -68,9 +74,9 @@ def redrive_many(body: schemas.RedriveLetters) -> Response:
     def run(connection: psycopg.Connection[Any]) -> Created:
         # What is redriven now may fail before the next call: it must not be taken again and again.
         until = dead_letters.now_ms(connection) if body.cursor is None else body.cursor.until
-        filters, after = _filters(body.filter, until), body.cursor.letter_id if body.cursor is not None else None
+        filters, after = open_before(body.filter, until), body.cursor.letter_id if body.cursor is not None else None
         found = dead_letters.following(connection, filters, viewer(), after=after, limit=body.limit)
-        done = redrive_all(connection, found, user_id=identity().user_id, republish_s=_republish_s())
+        done = redrive_all(connection, found, viewer=viewer(), version=body.version, republish_s=_republish_s())
         for letter_id, started in done.started.items():
             _audit_redrive(letter_id, started)
         left = dead_letters.behind(connection, filters, viewer(), found[-1][0]) if found else 0
@@ -85,7 +91,7 @@ def redrive_many(body: schemas.RedriveLetters) -> Response:
     return create_once(run)
 
 
-def _filters(wanted: schemas.RedriveFilter, until: int) -> Filters:
+def open_before(wanted: schemas.OpenLetters, until: int) -> Filters:
     """The open letters of a filter whose runs had failed before `until` (ms since the epoch)."""
     return Filters(
         workflow_id=wanted.workflow_id,

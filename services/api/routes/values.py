@@ -18,7 +18,7 @@ from shared.queries import values
 from shared.queries.values import Whole
 from shared.settings import Settings
 from shared.web.database import borrowed, connection, db, release
-from shared.web.problems import ProblemError
+from shared.web.problems import ProblemError, problem
 
 blueprint = Blueprint("values", __name__, url_prefix="/api/v1/executions/<execution:execution_id>")
 
@@ -68,7 +68,17 @@ def _stream(whole: Whole | None) -> Response:
     headers = {"ETag": f'"{digest}"', "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if not is_resource_modified(request.environ, etag=digest):
         return Response(status=304, headers=headers)
-    start, end = _range(size, digest)
+    wanted = _range(size, digest)
+    if wanted is None:
+        refused = problem(
+            416,
+            "range-not-satisfiable",
+            "Range not satisfiable",
+            f"The value has {size:,} bytes: ask for some of them.",
+        )
+        refused.headers["Content-Range"] = f"bytes */{size}"
+        return refused
+    start, end = wanted
     store = _store()
     release()
     if not whole.present(store):
@@ -82,17 +92,17 @@ def _stream(whole: Whole | None) -> Response:
     return Response(body, status, headers, content_type="application/json")
 
 
-def _range(size: int, digest: str) -> tuple[int, int]:
-    """First byte, and the one after the last. Raises a 416 problem; several ranges are answered with all of it."""
+def _range(size: int, digest: str) -> tuple[int, int] | None:
+    """First byte, and the one after the last; None if there are none such.
+
+    All of it for several ranges, and for units that nobody knows (RFC 9110, 14.2).
+    """
     wanted, condition = request.range, request.if_range
-    if wanted is None or len(wanted.ranges) != 1 or (condition.etag is not None and condition.etag != digest):
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return 0, size
-    if condition.date is not None:
+    if condition.date is not None or (condition.etag is not None and condition.etag != digest):
         return 0, size
-    found = wanted.range_for_length(size)
-    if found is None or found[0] is None or found[1] is None:
-        raise ProblemError(416, "range-not-satisfiable", "Range not satisfiable", f"The value has {size:,} bytes.")
-    return found[0], found[1]
+    return wanted.range_for_length(size)
 
 
 def _store() -> Store:

@@ -48,8 +48,8 @@ class ListLetters(Query):
     cursor: LetterId | None = None
 
 
-class RedriveFilter(Body):
-    """Which open dead letters to redrive; an empty filter means all that you may see."""
+class OpenLetters(Body):
+    """Which open dead letters; an empty filter means all that you may see."""
 
     workflow_id: WorkflowId | None = None
     code: Code | None = None
@@ -58,12 +58,22 @@ class RedriveFilter(Body):
     until: Moment | None = Field(default=None, alias="to", description="Failed before, ms since the epoch.")
 
 
-class RedriveLetters(Body):
-    """Redrive by filter, the oldest first; `cursor` goes on behind the answer before."""
+class Redrive(Body):
+    """Do it again: in the version that the run had, or in the one that is published now."""
 
-    filter: RedriveFilter
+    version: Literal["same", "published"] = "same"
+
+
+class ActOnLetters(Body):
+    """Act by filter, the oldest first; `cursor` goes on behind the answer before."""
+
+    filter: OpenLetters
     limit: Annotated[int, Field(ge=1, le=100, description="How many one call takes at most.")] = 100
     cursor: RedriveCursor | None = None
+
+
+class RedriveLetters(ActOnLetters, Redrive):
+    """Redrive by filter, the oldest first; `cursor` goes on behind the answer before."""
 
 
 class ListMessages(Query):
@@ -144,6 +154,14 @@ class Redriven(Answer):
     remaining: int
     next_cursor: str | None
     execution_ids: list[str]
+
+
+class Dismissed(Answer):
+    """What became of a dismissal by filter. `remaining` letters are behind `nextCursor`."""
+
+    dismissed: int
+    remaining: int
+    next_cursor: str | None
 
 
 class DeadMessage(Answer):

@@ -17,5 +17,6 @@ class Letters(Loop):
     def run(self, connection: psycopg.Connection[Any]) -> float:
         """One batch."""
         written = bury(connection, horizon=self.horizon.get(connection))
-        metrics.DEAD_LETTERS.labels("run").inc(written)
-        return 0.0 if written == LIMIT else self.interval_s
+        metrics.DEAD_LETTERS.labels("run").inc(len(written))
+        self.tools.hints.touch(*written)
+        return 0.0 if len(written) == LIMIT else self.interval_s

@@ -190,3 +190,70 @@ def test_messages_are_listed_for_admins(admin: Caller, connection: psycopg.Conne
     assert (len(page["items"]), len(rest["items"]), rest["nextCursor"]) == (2, 1, None)
     shown = {key: page["items"][0][key] for key in ("queue", "reason", "body", "bodyBytes")}
     assert shown == {"queue": "q", "reason": "not JSON", "body": "x", "bodyBytes": 1}
+
+
+def test_dismiss_by_filter_goes_on_with_the_cursor(
+    admin: Caller, fail: Fail, connection: psycopg.Connection[Any]
+) -> None:
+    orders = admin.workflow("Orders")
+    kept = fail(admin, orders, "refused", "NETWORK")
+    for _ in range(3):
+        fail(admin, orders)
+    filter = {"code": "HTTP_STATUS"}
+    first = admin("POST", "/dead-letters/dismiss", {"filter": filter, "limit": 2})
+    assert (first.status_code, first.json["dismissed"], first.json["remaining"]) == (200, 2, 1)
+    again = fail(admin, orders)
+    rest = admin("POST", "/dead-letters/dismiss", {"filter": filter, "cursor": first.json["nextCursor"]}).json
+    assert rest == {"dismissed": 1, "remaining": 0, "nextCursor": None}
+    assert {each["executionId"] for each in letters(admin, "?state=open")} == {kept, again}
+    audited = "SELECT count(DISTINCT target) FROM audit_log WHERE action = 'dead_letter.dismiss'"
+    assert connection.execute(audited).fetchone() == (3,)
+    assert admin("POST", "/dead-letters/dismiss", {}).status_code == 422, "a filter must be named, if only an empty one"
+
+
+def test_only_what_one_sees_is_dismissed_by_filter(admin: Caller, person: Person, fail: Fail) -> None:
+    fail(admin, admin.workflow("Private", shared=False))
+    editor, viewer = person("edith"), person("vera", "viewer")
+    assert editor("POST", "/dead-letters/dismiss", {"filter": {}}).json["dismissed"] == 0
+    assert viewer("POST", "/dead-letters/dismiss", {"filter": {}}).status_code == 403
+    assert len(letters(admin, "?state=open")) == 1
+
+
+def test_a_retry_by_hand_closes_the_letter(admin: Caller, fail: Fail) -> None:
+    first = fail(admin, admin.workflow())
+    again = admin("POST", f"/executions/{first}/retry", {}).json["id"]
+    (letter,) = letters(admin)
+    assert (letter["state"], letter["redrivenAs"], letter["closedBy"]) == ("redriven", again, admin.public_id)
+    assert admin("POST", "/dead-letters/redrive", {"filter": {}}).json["redriven"] == 0
+    refused = admin("POST", f"/dead-letters/{letter['id']}/redrive")
+    assert (refused.status_code, again in refused.json["detail"]) == (409, True)
+
+
+def test_redrive_in_the_version_that_is_published_now(admin: Caller, fail: Fail) -> None:
+    workflow = admin.workflow()
+    for _ in range(2):
+        fail(admin, workflow)
+    admin("POST", f"/workflows/{workflow}/publish")
+    same, newest = letters(admin)
+    for letter, body, version in ((same, {}, 1), (newest, {"version": "published"}, 2)):
+        done = admin("POST", f"/dead-letters/{letter['id']}/redrive", body)
+        assert admin("GET", done.headers["Location"]).json["version"] == version
+    fail(admin, workflow)
+    many = admin("POST", "/dead-letters/redrive", {"filter": {}, "version": "published"}).json
+    assert admin("GET", f"/executions/{many['executionIds'][0]}").json["version"] == 2
+    odd = admin("POST", "/dead-letters/redrive", {"filter": {}, "version": "draft"})
+    assert (odd.status_code, odd.json["errors"][0]["path"]) == (422, "version")
+
+
+def test_a_workflow_that_is_not_shared_any_more_is_not_run_by_a_redrive(
+    admin: Caller, person: Person, fail: Fail
+) -> None:
+    owner, guest = person("olga"), person("gus")
+    workflow = owner.workflow("Ours", shared=True)
+    fail(guest, workflow)
+    owner("PUT", f"/workflows/{workflow}", {"shared": False}, If_Match="*")
+    (letter,) = letters(guest)
+    refused = guest("POST", f"/dead-letters/{letter['id']}/redrive")
+    assert (refused.status_code, "not shared with you" in refused.json["detail"]) == (409, True)
+    many = guest("POST", "/dead-letters/redrive", {"filter": {}}).json
+    assert (many["redriven"], [each["id"] for each in many["refused"]]) == (0, [letter["id"]])

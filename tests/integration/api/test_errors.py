@@ -149,3 +149,10 @@ def test_a_database_without_our_schema_is_not_ready(empty_database_url: str) -> 
 
     assert answer.status_code == 503
     assert answer.json["database"] == "schema is not current"
+
+
+@pytest.mark.parametrize("path", ["/executions?search=a%00", "/workflows?search=%00", "/dead-letters/groups?code=%00"])
+def test_a_nul_in_a_query_is_the_callers_mistake(admin: Caller, path: str) -> None:
+    answer = admin("GET", path)
+    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, path.split("?")[1].split("=", maxsplit=1)[0])
+    assert "%00" in answer.json["errors"][0]["message"]

@@ -33,7 +33,7 @@ def letter(scene: Scene, execution_id: UUID) -> Row:
 
 def test_a_failed_run_has_one_letter_with_the_step_and_its_error(scene: Scene) -> None:
     failed = fail(scene)
-    assert (bury(scene.connection), bury(scene.connection)) == (1, 0)
+    assert (len(bury(scene.connection)), bury(scene.connection)) == (1, [])
     row = letter(scene, failed)
     expected = {
         "workflow_id": scene.workflow_id,
@@ -73,7 +73,7 @@ def test_a_step_that_killed_its_workers_is_one_and_a_run_out_of_time_too(scene: 
         "UPDATE executions SET started_at = now(), deadline_at = now() WHERE id = %s", (late.key[0],)
     )
     assert time_out(scene.connection, late.key[0]) is not None
-    assert bury(scene.connection) == 2
+    assert len(bury(scene.connection)) == 2
     assert (letter(scene, ref.execution_id)["code"], letter(scene, ref.execution_id)["node"]) == ("WORKER_LOST", "a")
     row = letter(scene, late.key[0])
     assert (row["code"], row["node"], row["step"]) == ("RUN_TIMEOUT", None, None)
@@ -87,13 +87,13 @@ def test_success_cancel_and_a_failure_that_the_workflow_deals_with_have_none(sce
         scene.claim(scene.start().ready[0]), Kind.FAILED, error_code="X", error='{"code":"X","message":"x"}'
     )
     scene.complete(scene.claim(completed.ready[0]))
-    assert bury(scene.connection) == 0
+    assert bury(scene.connection) == []
 
 
 def test_a_node_that_says_the_run_has_failed_is_one(scene: Scene) -> None:
     scene.use(definition(node("stop", "fail", {"code": "NO_STOCK", "message": "none left"})))
     failed = fail(scene, "none left", "NO_STOCK")
-    assert bury(scene.connection) == 1
+    assert len(bury(scene.connection)) == 1
     assert letter(scene, failed)["code"] == "NO_STOCK"
 
 
@@ -102,7 +102,7 @@ def test_an_error_of_an_odd_shape_still_makes_a_letter(scene: Scene) -> None:
     for id, error in zip(odd, ("[]", '{"code": 7, "message": null}', None), strict=True):
         scene.connection.execute("UPDATE execution_data SET error = %s WHERE execution_id = %s", (error, id))
     scene.connection.execute("UPDATE executions SET version_id = uuid7() WHERE id = %s", (odd[0],))
-    assert bury(scene.connection) == 3
+    assert len(bury(scene.connection)) == 3
     assert {letter(scene, id)["code"] for id in odd} == {"FAILED"}
     assert letter(scene, odd[0])["step"] == "a", "a version that cannot be read any more"
 
@@ -111,9 +111,9 @@ def test_two_processes_write_one(scene: Scene) -> None:
     """The second one does not wait for the first: it finds nothing."""
     fail(scene)
     with psycopg.connect(scene.database_url) as other, other.transaction():
-        assert bury(other) == 1
-        assert bury(scene.connection) == 0
-    assert bury(scene.connection) == 0
+        assert len(bury(other)) == 1
+        assert bury(scene.connection) == []
+    assert bury(scene.connection) == []
 
 
 def test_a_run_without_a_letter_holds_the_horizon(scene: Scene) -> None:
@@ -122,7 +122,7 @@ def test_a_run_without_a_letter_holds_the_horizon(scene: Scene) -> None:
         "UPDATE executions SET id = uuid7_floor(now() - interval '5 days') WHERE id = %s RETURNING id", failed
     )
     assert live_horizon(scene.connection).lo == old["id"]
-    assert bury(scene.connection) == 1
+    assert len(bury(scene.connection)) == 1
     assert live_horizon(scene.connection).lo > old["id"]
 
 

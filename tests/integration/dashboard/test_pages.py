@@ -13,7 +13,7 @@ from shared.web.database import engine_of
 from tests.integration.dashboard.conftest import PASSWORD
 
 Person = Callable[[str], FlaskClient]
-PAGES = ["/workflows", "/executions", "/admin", "/admin/executions", "/admin/workflows"]
+PAGES = ["/workflows", "/executions", "/approvals", "/admin", "/admin/executions", "/admin/errors", "/admin/workflows"]
 
 
 @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])

@@ -9,11 +9,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from shared.db.letters import stand_for
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.outcome import Kind
 from shared.engine.bury import bury
-from shared.engine.redrive import redrive, redrive_all
+from shared.engine.redrive import lock_executions, redrive, redrive_all
+from shared.engine.retry import retry_execution
 from shared.engine.start import Started
+from shared.queries.shapes import Viewer
 from tests.integration.engine.conftest import EngineScene
 
 Other = Callable[[], psycopg.Connection[Any]]
@@ -36,7 +39,7 @@ def letters(scene: EngineScene, count: int = 1) -> list[tuple[UUID, UUID]]:
 
 def once(scene: EngineScene, pair: tuple[UUID, UUID]) -> Started:
     with scene.connection.transaction():
-        return redrive(scene.connection, *pair, user_id=scene.user_id)
+        return redrive(scene.connection, *pair, viewer=Viewer(scene.user_id, everything=True))
 
 
 def test_a_redrive_runs_the_same_again_and_the_letter_says_as_what(scene: EngineScene) -> None:
@@ -57,17 +60,17 @@ def test_a_redriven_run_that_fails_again_has_a_letter_of_its_own(scene: EngineSc
     (pair,) = letters(scene)
     started = once(scene, pair)
     scene.complete(scene.claim(started.ready[0]), Kind.FAILED, error_code="X", error='{"code":"X","message":"x"}')
-    assert bury(scene.connection) == 1
+    assert len(bury(scene.connection)) == 1
     assert scene.one("SELECT count(DISTINCT fingerprint) AS n, count(*) AS all FROM dead_letters") == {"n": 1, "all": 2}
 
 
 def test_what_cannot_run_stays_open(scene: EngineScene) -> None:
     (pair,) = letters(scene)
     scene.connection.execute("UPDATE workflows SET enabled = false")
-    with pytest.raises(Conflict, match="disabled or archived"):
+    with pytest.raises(Conflict, match="W: This workflow is disabled"):
         once(scene, pair)
     with scene.connection.transaction():
-        done = redrive_all(scene.connection, [pair], user_id=scene.user_id)
+        done = redrive_all(scene.connection, [pair], viewer=Viewer(scene.user_id, everything=True))
     assert (done.started, list(done.refused)) == ({}, [pair[0]])
     assert scene.one("SELECT state FROM dead_letters")["state"] == "open"
 
@@ -100,11 +103,11 @@ def test_two_at_once_redrive_it_once(scene: EngineScene, other: Other) -> None:
     first, second = other(), other()
     with ThreadPoolExecutor(1) as threads:
         with first.transaction():
-            started = redrive(first, *pair, user_id=scene.user_id)
+            started = redrive(first, *pair, viewer=Viewer(scene.user_id, everything=True))
 
             def again() -> Started:
                 with second.transaction():
-                    return redrive(second, *pair, user_id=scene.user_id)
+                    return redrive(second, *pair, viewer=Viewer(scene.user_id, everything=True))
 
             late = threads.submit(again)
             _until_waits(scene, second, late)
@@ -119,14 +122,73 @@ def test_many_at_once_by_two_take_each_letter_once(scene: EngineScene, other: Ot
     first, second = other(), other()
     with ThreadPoolExecutor(1) as threads:
         with first.transaction():
-            done = redrive_all(first, pairs[:3], user_id=scene.user_id)
+            done = redrive_all(first, pairs[:3], viewer=Viewer(scene.user_id, everything=True))
 
             def rest() -> Any:
                 with second.transaction():
-                    return redrive_all(second, pairs[::-1], user_id=scene.user_id)
+                    return redrive_all(second, pairs[::-1], viewer=Viewer(scene.user_id, everything=True))
 
             late = threads.submit(rest)
             _until_waits(scene, second, late)
         assert set(done.started) == {pair[0] for pair in pairs[:3]}
         assert set(late.result(10).started) == {pairs[3][0]}
     assert scene.one("SELECT count(*) AS n FROM executions WHERE retry_of IS NOT NULL")["n"] == 4
+
+
+def fail(scene: EngineScene) -> UUID:
+    """A run that failed and has no letter yet."""
+    claimed = scene.claim(scene.start().ready[0])
+    scene.complete(claimed, Kind.FAILED, error_code="X", error='{"code":"X","message":"x"}')
+    return claimed.key[0]
+
+
+def by_hand(scene: EngineScene, connection: psycopg.Connection[Any], first: UUID) -> UUID:
+    """What the API and a bulk action do with one."""
+    lock_executions(connection, [first])
+    started = retry_execution(connection, first, scene.version_id, user_id=scene.user_id)
+    stand_for(connection, {first: started.id}, scene.user_id)
+    return started.id
+
+
+def test_a_retry_by_hand_stands_for_a_redrive(scene: EngineScene) -> None:
+    (pair,) = letters(scene)
+    with scene.connection.transaction():
+        again = by_hand(scene, scene.connection, pair[1])
+    letter = scene.one("SELECT state, redriven_as, closed_by FROM dead_letters")
+    assert letter == {"state": "redriven", "redriven_as": again, "closed_by": scene.user_id}
+    with pytest.raises(Conflict, match="redriven already, as exec-"):
+        once(scene, pair)
+
+
+@pytest.mark.parametrize("letter_first", [True, False])
+def test_a_letter_that_is_written_while_somebody_retries_is_closed(
+    scene: EngineScene, other: Other, letter_first: bool
+) -> None:
+    failed, writer, person = fail(scene), other(), other()
+
+    def retry() -> UUID:
+        with person.transaction():
+            return by_hand(scene, person, failed)
+
+    if letter_first:
+        with ThreadPoolExecutor(1) as threads:
+            with writer.transaction():
+                assert bury(writer) == [failed]
+                late = threads.submit(retry)
+                _until_waits(scene, person, late)
+            again = late.result(10)
+    else:
+        with person.transaction():
+            again = by_hand(scene, person, failed)
+            assert bury(writer) == [], "it is not waited for"
+        assert bury(writer) == [failed]
+    assert scene.one("SELECT state, redriven_as FROM dead_letters") == {"state": "redriven", "redriven_as": again}
+
+
+def test_who_may_not_start_the_workflow_any_more_does_not_redrive_its_runs(scene: EngineScene) -> None:
+    (pair,) = letters(scene)
+    stranger = scene.one("INSERT INTO users (email, name, role) VALUES ('e@x.org', 'E', 'editor') RETURNING id")["id"]
+    scene.connection.execute("UPDATE workflows SET shared = false")
+    with pytest.raises(Conflict, match="not shared with you any more"), scene.connection.transaction():
+        redrive(scene.connection, *pair, viewer=Viewer(stranger, everything=False))
+    assert scene.one("SELECT state FROM dead_letters")["state"] == "open"

@@ -1,5 +1,6 @@
 import { ApiError, call } from "./api";
 import { toast } from "./dialogs";
+import { restartLive } from "./live";
 
 /** The form of a step that asks: approve or reject; the live stream shows what follows. */
 export function startDeciding(): void {
@@ -26,9 +27,15 @@ async function decide(form: HTMLFormElement, decision: string): Promise<void> {
     toast(decision === "approve" ? "Approved" : "Rejected");
   } catch (error) {
     enable(form, true);
-    if (error instanceof ApiError && error.status === 409) mark(form, false);
+    if (error instanceof ApiError && error.status === 409) over(form);
     toast(error instanceof ApiError ? error.message : "The decision could not be sent.", true);
   }
+}
+
+/** Somebody else was first: the comment has nowhere to go, and what the page shows is old. */
+function over(form: HTMLFormElement): void {
+  mark(form, false);
+  restartLive();
 }
 
 function enable(form: HTMLFormElement, enabled: boolean): void {

@@ -12,6 +12,7 @@ import { startCancel } from "./cancel";
 import { startRerun } from "./rerun";
 import { startBulk } from "./bulk";
 import { startDeciding } from "./decide";
+import { startLetters } from "./letters";
 import { startEditor } from "./editor";
 import { followLog } from "./log";
 
@@ -27,6 +28,7 @@ startCancel();
 startRerun();
 startBulk();
 startDeciding();
+startLetters();
 startEditor();
 followLog();
 startLive();
