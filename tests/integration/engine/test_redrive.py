@@ -9,11 +9,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from shared.db.letters import stand_for
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.outcome import Kind
 from shared.engine.bury import bury
-from shared.engine.redrive import lock_executions, redrive, redrive_all
+from shared.engine.redrive import redrive, redrive_all
 from shared.engine.retry import retry_execution
 from shared.engine.start import Started
 from shared.queries.shapes import Viewer
@@ -144,10 +143,7 @@ def fail(scene: EngineScene) -> UUID:
 
 def by_hand(scene: EngineScene, connection: psycopg.Connection[Any], first: UUID) -> UUID:
     """What the API and a bulk action do with one."""
-    lock_executions(connection, [first])
-    started = retry_execution(connection, first, scene.version_id, user_id=scene.user_id)
-    stand_for(connection, {first: started.id}, scene.user_id)
-    return started.id
+    return retry_execution(connection, first, scene.version_id, user_id=scene.user_id).id
 
 
 def test_a_retry_by_hand_stands_for_a_redrive(scene: EngineScene) -> None:
