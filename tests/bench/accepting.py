@@ -26,6 +26,7 @@ class Accepting(Load):
         Row("p50", "ms until a start is accepted, at 200/s: p50", at_most(5)),
         Row("p99", "ms until a start is accepted, at 200/s: p99", at_most(25)),
         Row("most", "ms until a start is accepted, at 200/s: most"),
+        Row("refused", "starts that were refused, of all", at_most(0)),
         Row("late", "ms of that the client's own (sent later than due): p99"),
         Row("behind", "s from the last answer until everything has ended"),
     )
@@ -50,11 +51,12 @@ class Accepting(Load):
             flows.await_ends(flow, self.warm_up)
             answered = asyncio.run(ask_at_rate(running.port, request, self.per_s, self.seconds))
             began = time.perf_counter()
-            accepted = self.warm_up + len(answered.latency_ms)
+            accepted = self.warm_up + len(answered.latency_ms) - answered.refused
             flows.await_ends(flow, accepted)
             behind = time.perf_counter() - began
             flows.all_succeeded(flow, accepted)
             flows.close()
         hundredths, late = quantiles(answered.latency_ms, n=100), quantiles(answered.late_ms, n=100)
         figures = {"p50": hundredths[49], "p99": hundredths[98], "most": max(answered.latency_ms)}
-        return Measured(figures | {"late": late[98], "behind": behind}, {"percentiles": hundredths})
+        figures |= {"refused": answered.refused, "late": late[98], "behind": behind}
+        return Measured(figures, {"percentiles": hundredths})

@@ -35,14 +35,16 @@ class Connection:
         """Connect to this machine."""
         return cls(*await asyncio.open_connection(LOOPBACK, port))
 
-    async def ask(self, request: bytes) -> None:
-        """Send a request and read its answer to the end. Raises AssertionError for any other than 202."""
+    async def ask(self, request: bytes) -> int:
+        """Send a request and read its answer to the end; its status, 202 or 503. Raises AssertionError for any other."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
         assert length is not None, head
         body = await self._reader.readexactly(int(length[1]))
-        assert head.startswith(b"HTTP/1.1 202 "), head + body
+        status = int(head[9:12])
+        assert status in (202, 503), head + body
+        return status
 
     async def close(self) -> None:
         """Hang up."""
@@ -57,7 +59,7 @@ async def ask_all(port: int, request: bytes, count: int, concurrency: int) -> No
     async def serve() -> None:
         connection = await Connection.open(port)
         for _ in left:
-            await connection.ask(request)
+            assert await connection.ask(request) == 202
         await connection.close()
 
     await asyncio.gather(*(serve() for _ in range(concurrency)))
@@ -71,6 +73,8 @@ class Answered:
     """From the moment when it was due, whenever it was sent, to the end of its answer."""
     late_ms: list[float] = field(default_factory=list)
     """From the moment when it was due until it was sent: what of the latency is the client's own."""
+    refused: int = 0
+    """Answers of 503, among them: an API that cannot keep up says so."""
 
 
 async def ask_at_rate(port: int, request: bytes, per_s: float, seconds: float) -> Answered:
@@ -81,7 +85,8 @@ async def ask_at_rate(port: int, request: bytes, per_s: float, seconds: float) -
     async def ask(due: float) -> None:
         connection = idle.pop() if idle else await Connection.open(port)
         found.late_ms.append(1000 * (time.perf_counter() - due))
-        await connection.ask(request)
+        status = await connection.ask(request)
+        found.refused += status == 503
         found.latency_ms.append(1000 * (time.perf_counter() - due))
         idle.append(connection)
 

@@ -29,7 +29,8 @@ class FanOut(Load):
         Row("chains", "steps/s of 200 chains of 20"),
         Row("items", "items/s of a loop over 10,000"),
         Row("ratio", "ratio of the two", at_least(0.7)),
-        Row("growth", "MB that the memory of a worker grew in the loop, at most"),
+        Row("growth", "MB that the memory of a worker grew for a moment (all items opened or collected)"),
+        Row("kept", "MB of that which were left in the end"),
     )
     round_s: ClassVar[float] = 35
 
@@ -58,7 +59,8 @@ class FanOut(Load):
             ours.flows.all_succeeded(flow, 2)
             ours.close()
         publisher.close()
-        figures = {"chains": chains, "items": items, "ratio": items / chains, "growth": memory.growth("worker")}
+        figures = {"chains": chains, "items": items, "ratio": items / chains}
+        figures |= {"growth": memory.growth("worker"), "kept": memory.kept("worker")}
         return Measured(figures, {"memory": memory.seen}, memory.summary())
 
 

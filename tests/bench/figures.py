@@ -96,7 +96,7 @@ def table(load: Load, rounds: Sequence[Measured]) -> str:
 def _line(text: str, value: float, wanted: Wanted | None) -> str:
     shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
     verdict = "" if wanted is None else f"   wanted {wanted}" + ("" if wanted.met(value) else ", not reached")
-    return f"{text:<72}{shown:>9}{verdict}"
+    return f"{text:<84}{shown:>9}{verdict}"
 
 
 def write(load: Load, rounds: Sequence[Measured], folder: Path = FOLDER) -> Path:

@@ -27,6 +27,10 @@ class Series:
         found = [points for known, points in self.seen.items() if known.startswith(name)]
         return max(mb - points[0][1] for points in found for _, mb in points)
 
+    def kept(self, name: str = "") -> float:
+        """How much more one of these had in the end than at the start, at most."""
+        return max(points[-1][1] - points[0][1] for known, points in self.seen.items() if known.startswith(name))
+
     def summary(self) -> list[str]:
         """Start, most and end of each."""
         return [
