@@ -20,17 +20,18 @@ class Backlog(Load):
     about: ClassVar[str] = "memory of idle workers, and with 100,000 queued steps (or --backlog) behind them for 20 s"
     rows: ClassVar[tuple[Row, ...]] = (
         Row("idle", "MB of an idle worker process, the larger one", at_most(90)),
-        Row("worked", "MB of a worker after some thousand executions"),
+        Row("worked", "MB of a worker after 24,000 executions, when its memory of them is full"),
         Row("backlog", "MB of a worker with 100,000 queued steps (or --backlog), at most"),
         Row("growth", "MB that a worker has grown behind the queue", at_most(5)),
         Row("left", "steps that were still queued in the end"),
     )
-    round_s: ClassVar[float] = 85
+    round_s: ClassVar[float] = 100
 
     steps: int = 100_000
     settle_s: float = 6
     seconds: float = 20
-    warm_up: int = 4_000
+    warm_up: int = 24_000
+    """Executions, so many that what a worker remembers of them has its full size."""
 
     @classmethod
     def small(cls) -> Self:

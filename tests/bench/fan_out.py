@@ -34,7 +34,7 @@ class FanOut(Load):
     )
     round_s: ClassVar[float] = 35
 
-    rounds: int = 3
+    rounds: int = 2
     items: int = 10_000
     parallel: int = 200
     chains: int = 200

@@ -40,7 +40,7 @@ class LogLines(Load):
     )
     round_s: ClassVar[float] = 28
 
-    rounds: int = 3
+    rounds: int = 2
     chains: int = 100
     length: int = 20
     sources: int = 22
