@@ -13,6 +13,7 @@ LETTER = "letter"
 MESSAGE = "msg"
 APPROVAL = "appr"
 TOKEN = "tok"  # noqa: S105 - a prefix, not a secret
+PREFIXES = (EXECUTION, BULK, WORKFLOW, USER, LETTER, MESSAGE, APPROVAL, TOKEN)
 
 
 def encode(prefix: str, value: UUID) -> str:

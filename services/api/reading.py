@@ -52,7 +52,8 @@ def read_body(model: type[B]) -> B:
         problems = _problems(model, error)
     other = model.other_problems(raw)
     if body is None or other:
-        raise _invalid([*problems, *other], hint=model.hint, of_definition=not problems)
+        hint = Body.hint if problems else model.hint
+        raise _invalid([*problems, *other], hint=hint, of_definition=not problems)
     return body
 
 
@@ -71,6 +72,8 @@ def read_query(model: type[Q]) -> Q:
 
 def _invalid(problems: Sequence[Problem], *, hint: str, of_definition: bool = False) -> ProblemError:
     kind = "definition" if of_definition else "request"
+    if len(problems) == 1:
+        hint = hint.replace("them", "it")
     detail = f"The {kind} has {len(problems)} problem{'s' if len(problems) != 1 else ''}. {hint}"
     return ProblemError(422, f"invalid-{kind}", f"The {kind} cannot be used", detail, problems)
 

@@ -18,7 +18,7 @@ TEXTS = {
     403: ("You may not see this", "Your role does not include it. Ask an admin of this installation."),
     404: (
         "There is nothing here",
-        "It may have been archived, or it belongs to somebody else, or the address has a typo.",
+        "It may have been archived or removed by retention, or it belongs to somebody else, or the address has a typo.",
     ),
     405: ("This page cannot do that", "Go back and try again."),
     413: ("That is too much", "The request is larger than this server accepts."),

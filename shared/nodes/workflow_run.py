@@ -70,4 +70,7 @@ def _ended(child: dict[str, Any]) -> Done:
     if child["status"] == "canceled":
         raise NodeError("CHILD_CANCELED", f"{run} was canceled.")
     error = child["error"]
+    if error["code"] == "CHILD_FAILED":
+        # The run at the bottom says why; those in between would only repeat it.
+        raise NodeError("CHILD_FAILED", error["message"])
     raise NodeError("CHILD_FAILED", f"{run} failed: {error['message']} ({error['code']})")

@@ -1,14 +1,16 @@
 """Errors as RFC 9457 `application/problem+json`. One table says which error is which status."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from shared import ids
 from shared.auth.limiter import TooManyAttempts
 from shared.auth.signin import SignInRefused
 from shared.domain.errors import (
@@ -104,15 +106,27 @@ _HTTP_DETAILS = {
 }
 
 
+_ID = re.compile(rf"({'|'.join(ids.PREFIXES)})-[^/]*")
+_NO_ID = "This address has an id that is not one: an id is {prefix}- and 26 letters or digits. Copy all of it."
+
+
 def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     limit = current_app.config["MAX_CONTENT_LENGTH"] or 0
     detail = _HTTP_DETAILS.get(status, error.name).format(limit=limit)
+    if status == 404 and (prefix := _odd_id(request.path)):
+        detail = _NO_ID.format(prefix=prefix)
     answer = problem(status, error.name.lower().replace(" ", "-"), error.name, detail)
     for name, value in error.get_headers(None, None):
         if name.lower() in {"allow", "retry-after"}:
             answer.headers[name] = value
     return answer
+
+
+def _odd_id(path: str) -> str | None:
+    """The prefix of a part that looks like an id and is none, so that no route took it."""
+    parts = [_ID.fullmatch(part) for part in path.split("/")]
+    return next((part[1] for part in parts if part and ids.decode(part[1], part[0]) is None), None)
 
 
 def _answer_unavailable(error: Exception) -> Response:

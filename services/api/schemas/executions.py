@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from services.api.schemas.base import Answer, Body, ExecutionId, Limit, Milliseconds, Query, UserId, WorkflowId
 
@@ -17,11 +17,33 @@ def several(value: object) -> object:
     return [part for text in texts for part in str(text).split(",") if part]
 
 
+def _said_once(text: str) -> WrapValidator:
+    """One sentence for a value that fits none of several types, where each of them would complain."""
+
+    def check(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(text) from None
+
+    return WrapValidator(check)
+
+
+Number = Annotated[int, Field(ge=1, le=2_000_000_000)]
+Version = Annotated[
+    Literal["published", "draft"] | Number, _said_once('Use "published", "draft" or the number of a version')
+]
+VersionAgain = Annotated[
+    Literal["same", "published", "draft"] | Number,
+    _said_once('Use "same", "published", "draft" or the number of a version'),
+]
+
+
 class StartExecution(Body):
     """Run a workflow: the published version unless `version` says otherwise."""
 
     input: Any = Field(default_factory=dict, description="What expressions read as `input`.")
-    version: Literal["published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "published"
+    version: Version = "published"
     priority: Literal["low", "normal", "high"] = Field(
         default="normal", description="Its steps are worked on before those of a lower priority."
     )
@@ -36,7 +58,7 @@ class RetryExecution(Body):
         description="`failed`: whatever did not succeed; `start`: everything; or the id of a node: it and all behind it.",
     )
     input: Any = Field(default=None, description="Another input; left out, it is the first execution's.")
-    version: Literal["same", "published", "draft"] | Annotated[int, Field(ge=1, le=2_000_000_000)] = "same"
+    version: VersionAgain = "same"
 
 
 class ListExecutions(Query):

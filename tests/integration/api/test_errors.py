@@ -156,3 +156,23 @@ def test_a_nul_in_a_query_is_the_callers_mistake(admin: Caller, path: str) -> No
     answer = admin("GET", path)
     assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, path.split("?")[1].split("=", maxsplit=1)[0])
     assert "%00" in answer.json["errors"][0]["message"]
+
+
+def test_one_problem_is_said_once_and_how_to_mend_it(admin: Caller) -> None:
+    workflow = admin.workflow()
+    answer = admin("POST", f"/workflows/{workflow}/executions", {"version": "newest"})
+    assert answer.json["errors"] == [
+        {"path": "version", "message": 'Use "published", "draft" or the number of a version.'}
+    ]
+    assert answer.json["detail"] == "The request has 1 problem. Correct it and send it again."
+    again = admin("POST", f"/executions/{admin.started(workflow)}/retry", {"version": 0})
+    assert again.json["errors"][0]["message"].startswith('Use "same"')
+    days = admin("PUT", f"/workflows/{workflow}", {"retentionDays": 0}, If_Match="*")
+    assert "draft" not in days.json["detail"], "no draft could be saved with it"
+
+
+@pytest.mark.parametrize("path", ["/executions/exec-1", "/dead-letters/letter-x/redrive", "/executions/exec-%00/steps"])
+def test_an_address_with_an_odd_id_says_so(admin: Caller, path: str) -> None:
+    answer = admin("POST" if path.endswith("redrive") else "GET", path)
+    assert (answer.status_code, "an id that is not one" in answer.json["detail"]) == (404, True)
+    assert "/api/docs" in admin("GET", "/executionz").json["detail"]
