@@ -23,6 +23,8 @@ from shared.web.guard import identity
 
 PAGE_SIZE = 50
 MESSAGES = 20
+AMONG = 20_000
+"""How many letters a page looks at, so that a flood of failures does not slow it down."""
 STATES = {"": "open", "redriven": "redriven", "dismissed": "dismissed", "all": None}
 STATE_NAMES = {"": "Open", "redriven": "Redriven", "dismissed": "Dismissed", "all": "All"}
 TABS = ("error", "input", "attempts")
@@ -75,7 +77,9 @@ def sought(args: MultiDict[str, str]) -> Sought:
 def groups_context(args: MultiDict[str, str]) -> Context:
     """A page of causes, the one that failed last first; for admins also the messages that no worker could read."""
     wanted = sought(args)
-    found = dead_letters.groups(connection(), wanted.filters(), viewer(), before=wanted.before, limit=PAGE_SIZE + 1)
+    found = dead_letters.groups(
+        connection(), wanted.filters(), viewer(), before=wanted.before, limit=PAGE_SIZE + 1, among=AMONG
+    )
     shown = found[:PAGE_SIZE]
     seen = may(identity(), Action.SYSTEM_READ) and wanted.before is None
     return {
@@ -86,6 +90,7 @@ def groups_context(args: MultiDict[str, str]) -> Context:
         "newest": wanted.query() if wanted.before is not None else None,
         "messages": dead_messages.page(connection(), before=None, limit=MESSAGES) if seen else [],
         "most_messages": MESSAGES,
+        "among": AMONG if sum(group["count"] for _, group in found) >= AMONG else None,
     }
 
 

@@ -84,7 +84,7 @@ def approvals() -> Response:
 @requires(Action.EXECUTION_READ)
 def errors() -> Response:
     """Dead letters by cause."""
-    return _stream(None, lambda: Frame(*groups_frame(request.args)), every_s=0.4)
+    return _stream(None, lambda: Frame(*groups_frame(request.args)), every_s=1.0)
 
 
 @blueprint.get("/admin/errors/<fingerprint>")

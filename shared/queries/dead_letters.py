@@ -37,12 +37,14 @@ ONE = f"""
 SELECT {_COLUMNS} FROM dead_letters d JOIN workflows w ON w.id = d.workflow_id
 WHERE d.id = %(id)s AND (%(everything)s OR d.user_id = %(viewer)s OR w.owner_id = %(viewer)s OR w.shared)
 """
-# Letters of one cause, with the newest as a sample; the group with the newest letter first.
+# Letters of one cause, with the newest as a sample; the group with the newest letter first. A page looks at so many of the
+# newest letters only, `among` (null: at all of them).
 GROUPS = f"""
 SELECT g.count, g.open, g.first_at, g.last_at, {_COLUMNS} FROM (
   SELECT d.fingerprint, count(*) AS count, count(*) FILTER (WHERE d.state = 'open') AS open,
     min(d.failed_at) AS first_at, max(d.failed_at) AS last_at, max(d.id::text)::uuid AS newest
-  {_MATCHING} GROUP BY d.fingerprint) AS g
+  FROM (SELECT d.id, d.fingerprint, d.state, d.failed_at {_MATCHING} ORDER BY d.id DESC LIMIT %(among)s::bigint) AS d
+  GROUP BY d.fingerprint) AS g
 JOIN dead_letters d ON d.id = g.newest JOIN workflows w ON w.id = d.workflow_id
 WHERE (%(before)s::uuid IS NULL OR d.id < %(before)s::uuid)
 ORDER BY d.id DESC LIMIT %(limit)s
@@ -118,10 +120,19 @@ def page(
 
 
 def groups(
-    connection: psycopg.Connection[Any], filters: Filters, viewer: Viewer, *, before: UUID | None, limit: int
+    connection: psycopg.Connection[Any],
+    filters: Filters,
+    viewer: Viewer,
+    *,
+    before: UUID | None,
+    limit: int,
+    among: int | None = None,
 ) -> list[tuple[UUID, dict[str, Any]]]:
-    """At most `limit` groups whose newest letter is before `before`, each with the id of that letter."""
-    values = _values(filters, viewer) | {"before": before, "limit": limit}
+    """At most `limit` groups whose newest letter is before `before`, each with the id of that letter.
+
+    `among`: of so many of the newest letters; None: of all.
+    """
+    values = _values(filters, viewer) | {"before": before, "limit": limit, "among": among}
     with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         return [(row.id, _group(row)) for row in cursor.execute(GROUPS, values)]
 

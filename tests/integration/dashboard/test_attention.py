@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from services.dashboard import asked
+from services.dashboard import asked, letters
 from shared import ids
 from shared.domain.outcome import Ask, Kind
 from shared.engine.bury import bury
@@ -150,3 +150,18 @@ def test_unreadable_messages_are_for_admins(person: Person, scene: Scene) -> Non
     )
     assert "It is not JSON" in person("admin").get("/admin/errors").text
     assert "It is not JSON" not in person("editor").get("/admin/errors").text
+
+
+def test_a_flood_of_failures_is_looked_at_in_part(
+    person: Person, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "AMONG", 2)
+    old, new = fail(scene, code="OLD"), fail(scene, code="NEW")
+    admin = person("admin")
+    page = admin.get("/admin/errors").text
+    assert (f'id="cause-{old}"' in page, "The causes of the newest 2 runs" in page) == (True, True)
+    fail(scene, code="NEW")
+    page = admin.get("/admin/errors").text
+    assert (f'id="cause-{old}"' in page, f'id="cause-{new}"' in page) == (False, True)
+    assert f'href="/admin/errors/{old}"' not in page
+    assert admin.get(f"/admin/errors/{old}").status_code == 200
