@@ -88,9 +88,7 @@ def _redrive(
     if letter.redriven_as is not None:
         raise Conflict(f"It was redriven already, as {ids.encode(ids.EXECUTION, letter.redriven_as)}.")
     version_id = _version(connection, letter, viewer, version)
-    return retry_execution(
-        connection, letter.execution_id, version_id, user_id=viewer.user_id, republish_s=republish_s
-    )
+    return retry_execution(connection, letter.execution_id, version_id, user_id=viewer.user_id, republish_s=republish_s)
 
 
 def _version(connection: psycopg.Connection[Any], letter: Letter, viewer: Viewer, version: str) -> UUID:
