@@ -38,6 +38,14 @@ def received_call() -> dict[str, Any]:
 
 def _body() -> Any:
     if request.mimetype in _FORMS:
+        if request.files:
+            # Without them the step would go on as if they had never been sent.
+            raise ProblemError(
+                415,
+                "unsupported-media-type",
+                "Unsupported media type",
+                "Files are not taken: send their text as a field.",
+            )
         return _fields(request.form)
     raw = request.get_data()
     if not raw.strip():

@@ -11,7 +11,10 @@ from shared.domain.planner import ExecutionRow, StepRow, Turn
 from shared.domain.scopes import is_given_up
 from shared.domain.states import StepState
 
-LOST_ERROR = '{"code":"WORKER_LOST","message":"The worker that ran this step is gone.","retryable":true}'
+LOST_ERROR = (
+    '{"code":"WORKER_LOST","message":"The worker that ran this step is gone: it crashed, was killed, or had no memory '
+    'left. If this happens each time, let the step work on less at once.","retryable":true}'
+)
 
 
 def step_rows(turns: Mapping[UUID, Turn], outcomes: Sequence[Outcome]) -> dict[str, list[Row]]:

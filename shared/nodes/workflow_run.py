@@ -57,13 +57,14 @@ class WorkflowRun(NodeType):
     async def run(self, ctx: Context, params: WorkflowRunParams) -> Done | Call:
         """A Call at first, then what became of the run."""
         if ctx.answer is not None:
-            return _ended(ctx.answer)
+            return ended(ctx.answer)
         workflow_id = ids.decode(ids.WORKFLOW, params.workflow_id)
         assert workflow_id is not None  # noqa: S101 - the parameters were checked
         return Call(workflow_id, params.input, wait=params.wait, version=params.version)
 
 
-def _ended(child: dict[str, Any]) -> Done:
+def ended(child: dict[str, Any]) -> Done:
+    """What the end of the child is for its parent. Raises NodeError CHILD_FAILED, CHILD_CANCELED."""
     if child["status"] == "success":
         return Done(child["output"])
     run = f"The run {child['executionId']} of {child['workflowName']}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import psycopg
@@ -94,6 +95,7 @@ def test_a_call_that_cannot_be_stored_does_not_use_the_address_up(stranger: Flas
         ({"data": b"{", "content_type": "application/json"}, 400),
         ({"data": b"\xff\xfe", "content_type": "application/octet-stream"}, 415),
         ({"json": {"a": "\x00"}}, 422),
+        ({"data": {"a": "1", "file": (BytesIO(b"kept?"), "f.txt")}, "content_type": "multipart/form-data"}, 415),
         ({"data": b"x" * 100_001, "content_type": "text/plain"}, 413),
     ):
         answer = stranger.post(waiting.path, **sent)  # type: ignore[arg-type]

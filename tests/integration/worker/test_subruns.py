@@ -7,13 +7,14 @@ import psycopg
 import pytest
 
 from shared import ids
-from shared.domain.errors import StaleFence
+from shared.domain.errors import NodeError, StaleFence
 from shared.domain.outcome import CHILD, Kind
 from shared.engine.cancel import cancel_execution
 from shared.engine.report import report_child, unreported
 from shared.engine.start import Started
 from shared.engine.subrun import start_child
 from shared.nodes.base import Call
+from shared.nodes.workflow_run import ended
 from tests.factories import node
 from tests.integration.clockwork.scene import Scene
 from tests.integration.engine.test_races import Racer, await_waiter
@@ -139,6 +140,14 @@ def test_the_failure_of_the_child_fails_the_step(scene: Scene, calling: Calling)
     for part in ("There is none.", "NO_MONEY", ids.encode(ids.EXECUTION, child)):
         assert part in error["message"]
     assert calling.children() == [child], "no retry unless retry.only names it"
+
+
+def test_of_a_chain_of_failed_runs_the_last_one_says_why() -> None:
+    text = "The run exec-2 of Bottom failed: There is none. (NO_MONEY)"
+    child = {"status": "failed", "executionId": "exec-1", "workflowName": "Middle"}
+    with pytest.raises(NodeError) as raised:
+        ended({**child, "error": {"code": "CHILD_FAILED", "message": text}})
+    assert (raised.value.code, raised.value.message) == ("CHILD_FAILED", text)
 
 
 def test_a_retry_starts_another_child_and_a_lost_worker_does_not(scene: Scene, calling: Calling) -> None:
