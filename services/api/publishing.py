@@ -31,6 +31,14 @@ class Outbox:
         """Make pages look at this execution again."""
         self._parts()[1].touch(execution_id)
 
+    def close(self) -> None:
+        """Send what is left, if that is possible at once, and stop the threads; the next use starts new ones."""
+        with self._lock:
+            parts, self._started = self._started, None
+        for part in parts or ():
+            atexit.unregister(part.close)
+            part.close()
+
     def _parts(self) -> tuple[Publisher, HintWriter]:
         with self._lock:
             if self._started is None:
@@ -47,6 +55,11 @@ def install_outbox(app: Flask, broker_url: str, redis_url: str) -> None:
 
 def outbox() -> Outbox:
     """The current application's."""
-    found = current_app.extensions[_EXTENSION]
+    return outbox_of(current_app)
+
+
+def outbox_of(app: Flask) -> Outbox:
+    """The application's."""
+    found = app.extensions[_EXTENSION]
     assert isinstance(found, Outbox)  # noqa: S101 - install_outbox put it there
     return found

@@ -1,6 +1,7 @@
 """The API over a fresh database. Broker and Redis are down unless a test says otherwise: the API must not mind."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -8,6 +9,7 @@ import pytest
 from flask import Flask
 
 from services.api.app import create_app
+from services.api.publishing import outbox_of
 from shared import ids
 from shared.auth.passwords import hash_password
 from shared.auth.secrets import fingerprint, hint, new_token
@@ -26,12 +28,20 @@ def settings(database_url: str) -> Settings:
     return Settings.model_validate({"DATABASE_URL": database_url, "FLOWVERSAL_MAX_REQUEST_BYTES": 100_000, **NOWHERE})
 
 
-@pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+@contextmanager
+def application(settings: Settings) -> Iterator[Flask]:
+    """The API; afterwards nothing of it runs on, and looks for a broker or uses `random` while other tests count on it."""
     app = create_app(settings)
     yield app
     hub_of(app).close()
+    outbox_of(app).close()
     engine_of(app).dispose()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    with application(settings) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from services.api.app import create_app
 from shared import ids
 from shared.domain.outcome import Kind
 from shared.settings import Settings
-from shared.web.database import engine_of
-from shared.web.live import hub_of
 from tests.integration.api.caller import Caller
+from tests.integration.api.conftest import application
 from tests.integration.clockwork.past import PastScene, weeks_ago
 
 Person = Callable[..., Caller]
@@ -19,10 +17,8 @@ Person = Callable[..., Caller]
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings.model_copy(update={"retention_days": 30}))
-    yield app
-    hub_of(app).close()
-    engine_of(app).dispose()
+    with application(settings.model_copy(update={"retention_days": 30})) as made:
+        yield made
 
 
 @pytest.fixture

@@ -12,15 +12,13 @@ import psycopg
 import pytest
 from flask import Flask
 
-from services.api.app import create_app
 from shared import ids
 from shared.blobs import Key, make_store
 from shared.domain.payload import Ref, ref_to
 from shared.settings import Settings
 from shared.web.database import borrowed, engine_of
-from shared.web.live import hub_of
 from tests.integration.api.caller import Caller
-from tests.integration.api.conftest import NOWHERE
+from tests.integration.api.conftest import NOWHERE, application
 
 INPUT = {"n": 1, "text": "é" * 20_000}
 TEXT = json.dumps(INPUT, ensure_ascii=False, separators=(",", ":")).encode()
@@ -35,10 +33,8 @@ def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings)
-    yield app
-    hub_of(app).close()
-    engine_of(app).dispose()
+    with application(settings) as made:
+        yield made
 
 
 @pytest.fixture
