@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 WORKER_STOP_S = 15.0
 WEB_STOP_S = 8.0
 CLOCKWORK_STOP_S = 8.0
+GIVES_WAY = ["nice", "-n", "5"]
+"""A worker leaves the processor to whoever accepts work: what is accepted may wait, who asks should not."""
 
 
 def programs(settings: Settings, folder: DataFolder, servers: Servers, listening: socket.socket) -> list[Program]:
@@ -24,7 +26,7 @@ def programs(settings: Settings, folder: DataFolder, servers: Servers, listening
     workers = [
         Program(
             name=f"worker-{number}",
-            argv=[sys.executable, "-m", "services.worker"],
+            argv=[*GIVES_WAY, sys.executable, "-m", "services.worker"],
             env=_of_service(env, folder, "worker", 1 if number == 1 else None, settings),
             log=folder.log(f"worker-{number}"),
             cwd=ROOT,

@@ -189,6 +189,8 @@ def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict
         shape["stopping"] = "fail"
     if found.stop_requested_at is not None and found.stopping == "cancel":
         shape["cancelRequestedAt"] = ms(found.stop_requested_at)
+        if found.completed_at is not None:
+            shape["timeToStop"] = span_ms(found.stop_requested_at, found.completed_at)
     if found.queued_reason is not None and found.state == "queued":
         shape["queuedReason"] = found.queued_reason
     for name, other in (("parentId", found.parent_id), ("retryOf", found.retry_of)):

@@ -140,6 +140,9 @@ class Execution(Answer):
     revision: int
     stopping: Literal["fail"] | None = None
     cancel_requested_at: Milliseconds | None = None
+    time_to_stop: int | None = Field(
+        default=None, description="Milliseconds from the request to cancel until it was over."
+    )
     queued_reason: str | None = None
     parent_id: str | None = Field(default=None, description="Whose step started it, or whose failure it follows.")
     parent_step_id: str | None = Field(default=None, description="The step that started it.")

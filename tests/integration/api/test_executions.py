@@ -113,6 +113,7 @@ def test_a_queued_execution_is_canceled_at_once_and_stays_canceled(admin: Caller
 
     assert {first.status_code, second.status_code} == {200}
     assert first.json["status"] == second.json["status"] == "canceled"
+    assert 0 <= second.json["timeToStop"] == second.json["completedAt"] - second.json["cancelRequestedAt"] < 5_000
     steps = admin("GET", f"/executions/{execution}/steps").json["items"]
     assert [step["status"] for step in steps] == ["canceled", "canceled"]
     assert admin("GET", "/stats/overview").json["canceled"] == 1
