@@ -2,7 +2,6 @@
 
 from tests.servers.folder import server_folder
 from tests.servers.postgres import (
-    clean_databases,
     database_url,
     durable_postgres,
     empty_database_url,
@@ -15,7 +14,6 @@ from tests.servers.valkey import redis_url, session_valkey, valkey
 
 __all__ = [
     "amqp_url",
-    "clean_databases",
     "database_url",
     "durable_postgres",
     "empty_database_url",

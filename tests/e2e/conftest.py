@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from services.standalone.servers.postgres import Postgres
 from services.standalone.servers.valkey import Valkey
 from tests.e2e.stack import PASSWORD, Stack, running_stack
-from tests.servers.databases import create_database, drop_database
+from tests.servers.postgres import create_database, drop_database
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

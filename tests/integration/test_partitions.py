@@ -23,7 +23,7 @@ from shared.db.partitions import PARTITIONED, ensure_partitions, ensure_week, mo
 from shared.db.pool import Plans, connect
 from shared.db.wire import wire_of
 from shared.engine import alone
-from tests.servers.databases import create_database, drop_database
+from tests.servers.postgres import create_database, drop_database
 
 WEEKS = 100
 MOST = 3

@@ -1,16 +1,17 @@
-"""Postgres: one cluster a session, one migrated template, and for every test a copy of it that is as good as new."""
+"""Postgres: one cluster a session, one migrated template, a fresh copy of it for every test."""
 
 import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from services.standalone import identity
-from services.standalone.servers.postgres import WHEEL_PROGRAMS, Postgres
+from services.standalone.servers.postgres import ADMIN, APPLICATION, WHEEL_PROGRAMS, Postgres
 from shared.db import migrate
-from tests.servers.databases import CleanDatabases, create_database, drop_database
 from tests.servers.folder import ServerFolder
 
 TEMPLATE = "flowversal_template"
@@ -38,6 +39,19 @@ def started(folder: ServerFolder, name: str, *, durable: bool) -> Postgres:
     server.wait_ready(READY_S)
     server.ensure_database()
     return server
+
+
+def create_database(server: Postgres, name: str, template: str = "template1") -> None:
+    """A new database of the application's role."""
+    with psycopg.connect(server.url_of(ADMIN, admin=True), autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        connection.execute(statement.format(*map(sql.Identifier, (name, APPLICATION, template))))
+
+
+def drop_database(server: Postgres, name: str) -> None:
+    """Remove a database and disconnect whoever uses it."""
+    with psycopg.connect(server.url_of(ADMIN, admin=True), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")
@@ -74,21 +88,16 @@ def empty_database_url(session_postgres: Postgres) -> Iterator[str]:
     drop_database(session_postgres, name)
 
 
-@pytest.fixture(scope="session")
-def clean_databases(session_postgres: Postgres, template_database: str) -> CleanDatabases:
-    """Databases with the newest schema and no rows."""
-    return CleanDatabases(session_postgres, template_database)
-
-
 @pytest.fixture
-def database_url(postgres: Postgres, clean_databases: CleanDatabases) -> Iterator[str]:
-    """The URL of an empty database with the newest schema, for this test alone."""
-    name = clean_databases.take()
+def database_url(postgres: Postgres, template_database: str) -> Iterator[str]:
+    """The URL of a fresh database with the newest schema, for this test alone."""
+    name = f"test_{next(_numbers)}"
+    create_database(postgres, name, template_database)
     yield postgres.url_of(name)
     if not postgres.is_ready():
         postgres.start()
         postgres.wait_ready(READY_S)
-    clean_databases.give_back(name)
+    drop_database(postgres, name)
 
 
 @pytest.fixture
