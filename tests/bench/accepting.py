@@ -1,11 +1,11 @@
 """P4: how long `POST …/executions` takes until it is accepted, at a fixed rate, while workers run what it starts."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import ClassVar, Self
 
+from tests.aio import run
 from tests.bench.client import ask_all, ask_at_rate, start_request
 from tests.bench.figures import Load, Measured, Row, at_most
 from tests.bench.flows import Flows
@@ -47,9 +47,9 @@ class Accepting(Load):
             flows = Flows(urls)
             flow = flows.publish("Two nodes", chain(2))
             request = start_request(running, flows, flow)
-            asyncio.run(ask_all(running.port, request, self.warm_up, 4))
+            run(ask_all(running.port, request, self.warm_up, 4))
             flows.await_ends(flow, self.warm_up)
-            answered = asyncio.run(ask_at_rate(running.port, request, self.per_s, self.seconds))
+            answered = run(ask_at_rate(running.port, request, self.per_s, self.seconds))
             began = time.perf_counter()
             accepted = self.warm_up + len(answered.latency_ms) - answered.refused
             flows.await_ends(flow, accepted)

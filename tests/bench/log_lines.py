@@ -1,6 +1,5 @@
 """P10: what the steps of a process lose while other steps of the same process write very many log lines."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import ClassVar, Self
 
 from services.standalone.child import wait_until
 from shared.publisher import make_publisher
+from tests.aio import run
 from tests.bench import noise
 from tests.bench.client import ask_all, start_request
 from tests.bench.figures import Load, Measured, Row, at_least
@@ -62,7 +62,7 @@ class LogLines(Load):
             request = start_request(running, ours.flows, flow)
             ours.run(self.chains, self.length)
             before = self._steps_per_s(ours)
-            asyncio.run(ask_all(running.port, request, self.sources, 1))
+            run(ask_all(running.port, request, self.sources, 1))
             with_noise = self._with_noise(ours, flow)
             after = self._steps_per_s(ours)
             ours.close()

@@ -1,10 +1,10 @@
 """P3: workflows that are started over HTTP, from the request to the last commit of the end."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from tests.aio import run
 from tests.bench.client import ask_all, start_request
 from tests.bench.figures import Load, Measured, Row, at_least
 from tests.bench.flows import Flows
@@ -41,10 +41,10 @@ class Starting(Load):
             flows = Flows(urls)
             flow = flows.publish("Two nodes", chain(2))
             request = start_request(running, flows, flow)
-            asyncio.run(ask_all(running.port, request, self.warm_up, self.concurrency))
+            run(ask_all(running.port, request, self.warm_up, self.concurrency))
             flows.await_ends(flow, self.warm_up)
             began = time.perf_counter()
-            asyncio.run(ask_all(running.port, request, self.executions, self.concurrency))
+            run(ask_all(running.port, request, self.executions, self.concurrency))
             accepted_s = time.perf_counter() - began
             flows.await_ends(flow, self.warm_up + self.executions)
             all_s = time.perf_counter() - began
