@@ -286,7 +286,12 @@ def json_rows(rows: Sequence[Row | str]) -> bytes:
 
 def key_rows(keys: Iterable[Key]) -> list[Row]:
     """The key columns of steps."""
-    return [{"execution_id": key[0], "node": key[1], "item": key[2]} for key in keys]
+    return [key_row(key) for key in keys]
+
+
+def key_row(key: Key) -> Row:
+    """The key columns of a step."""
+    return {"execution_id": key[0], "node": key[1], "item": key[2]}
 
 
 def uuid_array(ids: Iterable[UUID]) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 from shared.db import hot
-from shared.db.hot import Row, Week, json_rows
+from shared.db.hot import Row, Week, json_rows, key_row
 from shared.db.wire import Answer
 from shared.domain.outcome import Kind, Outcome
 from shared.domain.planner import ExecutionRow, StepRow, Turn
@@ -126,9 +126,7 @@ def _turn(connection: psycopg.Connection[Any], outcome: Outcome, version_id: UUI
 
 def _ended(outcome: Outcome, execution: ExecutionRow, alone: Alone) -> Row:
     return {
-        "execution_id": outcome.key[0],
-        "node": outcome.key[1],
-        "item": outcome.key[2],
+        **key_row(outcome.key),
         "fence": outcome.fence,
         "revision": alone.revision,
         "port": outcome.port,

@@ -5,7 +5,7 @@ Such a step keeps its `lease_until`: its worker has not said yet what it used. W
 
 from collections.abc import Sequence
 
-from shared.db.hot import Row, Week, json_rows, key_rows
+from shared.db.hot import Row, Week, json_rows, key_row, key_rows
 from shared.domain.outcome import Key, Outcome
 
 MARK_RUNNING = """
@@ -56,9 +56,7 @@ def send_late(week: Week, outcomes: Sequence[Outcome]) -> None:
 
 def _used(outcome: Outcome) -> Row:
     return {
-        "execution_id": outcome.key[0],
-        "node": outcome.key[1],
-        "item": outcome.key[2],
+        **key_row(outcome.key),
         "fence": outcome.fence,
         "ai_tokens": outcome.ai_tokens,
         "api_calls": outcome.api_calls,
