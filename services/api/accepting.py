@@ -18,6 +18,7 @@ from services.api.validation import compile_or_raise
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, versions
+from shared.db.wire import wire_of
 from shared.engine.runnable import Runnable, published
 from shared.engine.start import Started
 from shared.metrics import EXECUTIONS_STARTED
@@ -50,7 +51,8 @@ def accept(trigger: str, action: str, begin: Callable[[psycopg.Connection[Any]],
     def insert(connection: psycopg.Connection[Any]) -> Created:
         begun = begin(connection)
         public = ids.encode(ids.EXECUTION, begun.started.id)
-        audit.append(connection, identity().user_id, action, public, detail=begun.detail, address=address())
+        line = audit.line(identity().user_id, action, public, detail=begun.detail, address=address())
+        wire_of(connection).send(audit.APPEND, line)
         return Created(
             begun.record,
             f"/api/v1/executions/{public}",

@@ -8,6 +8,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from shared.db.wire import bytea, wire_of
+
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
@@ -41,7 +43,7 @@ SELECT t.id AS token_id, t.hash, t.scopes,
   t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute' AS use_is_old,
   u.id AS user_id, u.email, u.name, u.role
 FROM api_tokens t JOIN users u ON u.id = t.user_id
-WHERE t.hash = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL
+WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL
 """
 # SKIP LOCKED: requests that arrive together do not wait for each other to note the same minute.
 TOUCH = """
@@ -64,8 +66,10 @@ EXISTS = "SELECT user_id FROM api_tokens WHERE hash = %s"
 
 def find(connection: psycopg.Connection[Any], hashed: bytes) -> TokenHolder | None:
     """The token with this hash if it is valid now: not revoked, not expired, owner not disabled."""
-    with connection.cursor(row_factory=class_row(TokenHolder)) as cursor:
-        return cursor.execute(FIND, (hashed,)).fetchone()
+    wire = wire_of(connection)
+    found = wire.send(FIND, {"hash": bytea(hashed)})
+    wire.round_trip()
+    return TokenHolder(*found.rows[0]) if found.rows else None
 
 
 def touch(connection: psycopg.Connection[Any], token_id: UUID) -> None:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
+from psycopg.pq import TransactionStatus
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _connections: "WeakKeyDictionary[psycopg.Connection[Any], Wire]" = WeakKeyDictionary()
@@ -40,14 +41,22 @@ def _text(value: Any) -> bytes | None:
     return value if value is None or isinstance(value, bytes) else str(value).encode()
 
 
+def bytea(value: bytes) -> str:
+    """Bytes as Postgres reads them in text."""
+    return rf"\x{value.hex()}"
+
+
 class Wire:
     """Statements gathered by `send` travel together in `round_trip`. For one thread at a time, as its connection.
 
-    They are prepared where plans are kept (`Plans.KEPT`), and planned anew each time on any other connection.
+    They are prepared where psycopg does not prepare (`Plans.KEPT`, the web server's pool), and planned anew each time on
+    any other connection. On a connection that does not commit by itself the first of them begins a transaction, as with
+    psycopg; on an autocommit connection one round trip is one transaction.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._pgconn = connection.pgconn
+        self._begins = not connection.autocommit
         # Without the connection, which would never be forgotten then; only built-in types are loaded here.
         self._loader = Transformer()
         # psycopg must not prepare on the same connection: it deallocates everybody's statements after a rollback.
@@ -64,6 +73,11 @@ class Wire:
         self._waiting.append((statement, values, answer))
         return answer
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything was sent that has not travelled yet."""
+        return bool(self._waiting)
+
     def forget(self) -> None:
         """Drop what is waiting."""
         self._waiting.clear()
@@ -73,6 +87,8 @@ class Wire:
         the statements after it were not run. A transaction that was open has failed then.
         """
         waiting, self._waiting = self._waiting, []
+        if self._begins and self._pgconn.transaction_status == TransactionStatus.IDLE:
+            waiting.insert(0, ("BEGIN", [], Answer()))
         try:
             failed = self._exchange(waiting)
         except BaseException:

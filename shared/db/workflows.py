@@ -8,6 +8,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from shared.db.wire import wire_of
+
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
@@ -29,12 +31,16 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Startable:
-    """What starting a workflow needs to know of it; `version_id` is None when the wanted version does not exist."""
+    """What starting a workflow needs to know of it; `version_id` is None when the wanted version does not exist.
+
+    `execution_id` is the id of an execution that starts now.
+    """
 
     name: str
     enabled: bool
     published_version: int | None
     version_id: UUID | None
+    execution_id: UUID
 
 
 _COLUMNS = """
@@ -59,7 +65,7 @@ WHERE id = %s RETURNING {_COLUMNS}
 """
 # The workflow with the id of one of its versions: number `number`, or the published one when that is NULL.
 FOR_START = """
-SELECT w.name, w.enabled, w.published_version, v.id AS version_id
+SELECT w.name, w.enabled, w.published_version, v.id AS version_id, uuid7() AS execution_id
 FROM workflows w LEFT JOIN workflow_versions v
   ON v.workflow_id = w.id AND v.number = coalesce(%(number)s::int, w.published_version)
 WHERE w.id = %(id)s AND w.archived_at IS NULL AND (%(everything)s OR w.owner_id = %(viewer)s OR w.shared)
@@ -83,8 +89,10 @@ def for_start(
 ) -> Startable | None:
     """The workflow and the id of version `number` (None: the published one), if this user may see it."""
     values = {"id": workflow_id, "number": number, "viewer": viewer, "everything": everything}
-    with connection.cursor(row_factory=class_row(Startable)) as cursor:
-        return cursor.execute(FOR_START, values).fetchone()
+    wire = wire_of(connection)
+    found = wire.send(FOR_START, values)
+    wire.round_trip()
+    return Startable(*found.rows[0]) if found.rows else None
 
 
 def insert(

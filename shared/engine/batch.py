@@ -75,8 +75,7 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     the caller's transaction, which the caller commits. A week without partitions has nothing to claim or to end.
     """
     batch.claimed, batch.completed, batch.touched, batch.ended = [], [], set(), {}
-    begin = connection.info.transaction_status is TransactionStatus.IDLE
-    own = begin and connection.autocommit
+    own = connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE
     week = Week(wire_of(connection), batch.week)
     try:
         ending = None
@@ -85,7 +84,7 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
         if ending is not None:
             _run_alone(connection, week, batch, ending)
         else:
-            _run(connection, week, batch, begin=begin, commit=own)
+            _run(connection, week, batch, own=own)
     except BaseException as error:
         week.wire.forget()
         if own and not connection.closed:
@@ -96,11 +95,11 @@ def run_batch(connection: psycopg.Connection[Any], batch: Batch) -> Batch:
     return batch
 
 
-def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin: bool, commit: bool) -> None:
+def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, own: bool) -> None:
     advance = None
     # One round trip is one transaction anyway.
-    bare = begin and commit and not batch.outcomes
-    if begin and not bare:
+    bare = own and not batch.outcomes
+    if own and not bare:
         week.wire.send("BEGIN")
     locks = send_locks(week, batch.outcomes) if batch.outcomes else None
     claiming = _send_claims(connection, week, batch, alone=bare)
@@ -110,7 +109,7 @@ def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, begin
         if advance.turns:
             advance.send_writes(week, batch.options.republish_s)
         send_late(week, advance.late)
-    if commit and not bare:
+    if own and not bare:
         week.wire.send("COMMIT")
     week.wire.round_trip()
     _claimed(batch, claiming)
@@ -128,7 +127,7 @@ def _run_alone(connection: psycopg.Connection[Any], week: Week, batch: Batch, en
     batch.ended = ending.ended()
     late = Batch((), [each for each in batch.outcomes if each.key[0] not in completed], batch.options)
     if late.outcomes:
-        _run(connection, week, late, begin=True, commit=True)
+        _run(connection, week, late, own=True)
         completed |= {answer.key[0]: answer for answer in late.completed}
         batch.touched |= late.touched
         batch.ended |= late.ended

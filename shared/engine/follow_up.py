@@ -87,6 +87,7 @@ def _start(
         version_id=found.version_id,
         user_id=owner.user_id,
         input=_input(connection, failed),
+        execution_id=found.execution_id,
         trigger_type="workflow",
         failure_of=failed,
         depth=depth,

@@ -14,11 +14,12 @@ NO_WORKFLOW = "There is no such workflow, or none that you may see."
 
 
 class Runnable(NamedTuple):
-    """The version to run; `number` is None for the draft."""
+    """The version to run; `number` is None for the draft. `execution_id`: what a run that starts now is called."""
 
     name: str
     version_id: UUID
     number: int | None
+    execution_id: UUID | None = None
 
 
 def published(
@@ -31,7 +32,7 @@ def published(
     """
     found = startable(connection, workflow_id, viewer, number)
     if found.version_id is not None:
-        return Runnable(found.name, found.version_id, number or found.published_version)
+        return Runnable(found.name, found.version_id, number or found.published_version, found.execution_id)
     if number is not None:
         raise NotFound("This workflow has no version with that number.")
     raise Conflict('This workflow was never published. Publish it first, or start its draft with "version": "draft".')

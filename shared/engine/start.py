@@ -1,5 +1,6 @@
 """Accept an execution: its row, its input and its root steps, in the caller's transaction."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -10,6 +11,7 @@ import psycopg
 
 from shared.broker import StepRef
 from shared.db.partitions import ensure_week, monday
+from shared.db.wire import wire_of
 from shared.domain.errors import InvalidDefinition, Problem
 from shared.domain.payload import Ref
 from shared.domain.values import to_json
@@ -22,18 +24,16 @@ MAX_DEPTH = 10
 
 INSERT_EXECUTION = """
 WITH e AS (
-  INSERT INTO executions (workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
+  INSERT INTO executions (id, workflow_id, version_id, user_id, trigger_type, trigger_id, parent_id, on_failure, total_steps,
                           open_steps, priority, queued_reason, depth, awaited)
-  VALUES (%(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
+  VALUES (%(id)s, %(workflow_id)s, %(version_id)s, %(user_id)s, %(trigger_type)s, %(trigger_id)s, %(parent_id)s,
           %(on_failure)s, %(total_steps)s, %(root_count)s, %(priority)s, %(queued_reason)s, %(depth)s, %(awaited)s)
   RETURNING id),
-d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e),
-s AS (
-  INSERT INTO steps (execution_id, node, state, pool, ready_at, due_at)
-  SELECT e.id, k.node, 'ready', k.pool, CASE WHEN %(queued_reason)s::text IS NULL THEN clock_timestamp() END,
-    CASE WHEN %(queued_reason)s::text IS NULL THEN clock_timestamp() + make_interval(secs => %(republish_s)s) END
-  FROM e, unnest(%(nodes)s::text[], %(pools)s::text[]) AS k(node, pool))
-SELECT id FROM e
+d AS (INSERT INTO execution_data (execution_id, node, input) SELECT id, '', %(input)s::json FROM e)
+INSERT INTO steps (execution_id, node, state, pool, ready_at, due_at)
+SELECT e.id, k.node, 'ready', k.pool, CASE WHEN %(queued_reason)s::text IS NULL THEN clock_timestamp() END,
+  CASE WHEN %(queued_reason)s::text IS NULL THEN clock_timestamp() + make_interval(secs => %(republish_s)s) END
+FROM e, json_to_recordset(%(first_steps)s::json) AS k(node text, pool text)
 """
 """The whole start in one statement: execution, input, root steps (nobody looks at them while it waits for its turn)."""
 
@@ -58,6 +58,7 @@ def start_execution(
     user_id: UUID,
     input: Any,
     trigger_type: str,
+    execution_id: UUID | None = None,
     trigger_id: UUID | None = None,
     failure_of: UUID | None = None,
     called_by: UUID | None = None,
@@ -67,22 +68,28 @@ def start_execution(
     max_input_bytes: int = 2_000_000,
     offload: Offload | None = None,
     republish_s: float = 5.0,
+    later: bool = False,
 ) -> Started:
     """Insert a queued execution of a version; does not commit, does not publish.
 
+    `execution_id`: what `uuid7()` gave in the same database; without it, one is asked for. `later`: the INSERT may wait for
+    the next round trip of the connection's wire, which the caller makes.
     A workflow with limits of concurrency or rate: the execution waits until clockwork admits it, and nothing is ready.
     `offload` is where a large input goes, in the same transaction. `priority`: 0 low, 1 normal, 2 high.
     `failure_of`: the failed execution that it follows. Its own failure then starts nothing more. `called_by`: the execution
     whose step started it; `awaited`: and waits for its end. `depth`: how many executions led to it.
     Raises InvalidValue for an input that cannot be stored, InvalidDefinition for a version that cannot run.
     """
+    ensure_current_weeks(connection)
     plan = plan_of(connection, version_id)
     raw = to_json(input, max_bytes=max_input_bytes)
     large = offload is not None and len(raw) > offload.above
     if not plan.roots:
         raise InvalidDefinition([Problem("containers", "There is no node to run; add one.")])
+    execution_id = execution_id or _new_id(connection)
     pools = [plan.nodes[root].pool for root in plan.roots]
     parameters: dict[str, Any] = {
+        "id": execution_id,
         "workflow_id": workflow_id,
         "version_id": version_id,
         "user_id": user_id,
@@ -97,11 +104,13 @@ def start_execution(
         "priority": priority,
         "queued_reason": queued_reason(plan),
         "input": None if large else raw.decode(),
-        "nodes": list(plan.roots),
-        "pools": pools,
+        "first_steps": json.dumps([{"node": root, "pool": pool} for root, pool in zip(plan.roots, pools, strict=True)]),
         "republish_s": republish_s,
     }
-    execution_id = _insert(connection, parameters)
+    wire = wire_of(connection)
+    wire.send(INSERT_EXECUTION, parameters)
+    if not later or large or plan.limits:
+        wire.round_trip()
     stored = offload.put(connection, execution_id, raw) if offload is not None and large else None
     if plan.limits:
         get_in_line(connection, execution_id, workflow_id, plan.limits, input=input, priority=priority)
@@ -110,10 +119,9 @@ def start_execution(
     return Started(execution_id, [StepRef(execution_id, root, "", pool, priority) for root, pool in refs], input=stored)
 
 
-def _insert(connection: psycopg.Connection[Any], parameters: dict[str, Any]) -> UUID:
-    ensure_current_weeks(connection)
-    row = connection.execute(INSERT_EXECUTION, parameters).fetchone()
-    assert row is not None  # noqa: S101 - INSERT … RETURNING has one row
+def _new_id(connection: psycopg.Connection[Any]) -> UUID:
+    row = connection.execute("SELECT uuid7()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     execution_id: UUID = row[0]
     return execution_id
 

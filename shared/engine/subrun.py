@@ -76,6 +76,7 @@ def start_child(
                 version_id=_version(found, call),
                 user_id=caller.user_id,
                 input=call.input,
+                execution_id=found.execution_id,
                 trigger_type="workflow",
                 called_by=step[0],
                 depth=depth,

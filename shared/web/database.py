@@ -14,6 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine, event, exc
 
+from shared.db.wire import wire_of
 from shared.domain.values import from_json
 
 db = SQLAlchemy()
@@ -22,8 +23,7 @@ CONNECT_TIMEOUT_S = 2
 POOL_TIMEOUT_S = 2
 _SESSION_SETTINGS = """
 SELECT set_config('statement_timeout', '15s', false), set_config('lock_timeout', '5s', false),
-  set_config('idle_in_transaction_session_timeout', '15s', false),
-  set_config('plan_cache_mode', 'force_custom_plan', false)
+  set_config('idle_in_transaction_session_timeout', '15s', false)
 """
 
 # What it looks like when Postgres is down, restarting, has no connection left for us, or ended one that was paused.
@@ -47,6 +47,8 @@ def install_database(app: Flask, database_url: str, *, pool_size: int = 10) -> N
         "pool_timeout": POOL_TIMEOUT_S,
         "pool_use_lifo": True,
         "connect_args": {
+            # The wire does, for the few statements that every request has; the others are planned for the ids at hand.
+            "prepare_threshold": None,
             "connect_timeout": CONNECT_TIMEOUT_S,
             "tcp_user_timeout": 10_000,
             "application_name": app.import_name,
@@ -72,7 +74,11 @@ def connection() -> psycopg.Connection[Any]:
 
 
 def commit() -> None:
-    """Commit the request's transaction."""
+    """Commit the request's transaction, with what waits on its wire; in one round trip then."""
+    wire = wire_of(connection())
+    if wire.waiting:
+        wire.send("COMMIT")
+        wire.round_trip()
     db.session.commit()
 
 
@@ -97,14 +103,18 @@ def borrowed(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
 
 
 def _prepare(connection: psycopg.Connection[Any], _record: object) -> None:
-    """Set up a new connection: exact integers in JSON, time limits, plans made for the ids at hand (partitions)."""
+    """Set up a new connection: exact integers in JSON, time limits."""
     set_json_loads(from_json, connection)
     connection.execute(_SESSION_SETTINGS)
     connection.commit()
 
 
 def _refuse_dead(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
-    """Replace a connection that the server has closed, without asking it: two reads of the socket, no round trip."""
+    """Replace a connection that the server has closed, without asking it: two reads of the socket, no round trip.
+
+    What a request that failed has left on its wire is dropped.
+    """
+    wire_of(connection).forget()
     try:
         # The first call reads a last message of the server, the second one sees that it hung up.
         connection.pgconn.consume_input()

@@ -74,6 +74,7 @@ _ROWS = (
     "referring",
     "ended",
     "used",
+    "first_steps",
 )
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from shared.db.pool import Plans, connect
-from shared.db.wire import Wire, wire_of
+from shared.db.wire import Wire, bytea, wire_of
 
 Connection = psycopg.Connection[Any]
 PREPARED = "SELECT count(*) FROM pg_prepared_statements"
@@ -99,3 +99,24 @@ def test_statements_are_prepared_once_where_plans_are_kept(database_url: str) ->
                 wire.send("SELECT 'x'")
                 wire.round_trip()
             assert connection.execute(PREPARED).fetchone() == (expected,)
+
+
+def test_a_connection_that_does_not_commit_by_itself_begins_with_the_first_statement(database_url: str) -> None:
+    with connect(database_url, application_name="wire", autocommit=True) as watcher:
+        watcher.execute("CREATE TABLE seen (n int)")
+        with connect(database_url, application_name="wire") as connection:
+            wire = wire_of(connection)
+            for end, expected in ((connection.rollback, 0), (connection.commit, 2)):
+                for n in (1, 2):
+                    wire.send("INSERT INTO seen VALUES (%(n)s)", {"n": n})
+                    wire.round_trip()
+                assert watcher.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+                end()
+                assert watcher.execute("SELECT count(*) FROM seen").fetchone() == (expected,)
+
+
+def test_bytes_go_as_bytea(wire: Wire) -> None:
+    raw = bytes(range(256))
+    found = wire.send("SELECT %(raw)s::bytea", {"raw": bytea(raw)})
+    wire.round_trip()
+    assert found.rows == [(raw,)]

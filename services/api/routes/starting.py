@@ -15,6 +15,7 @@ from shared.blobs import make_store
 from shared.broker import PRIORITIES
 from shared.engine.large_input import Offload
 from shared.engine.plans import plan_of
+from shared.engine.runnable import Runnable
 from shared.engine.start import Started, start_execution
 from shared.queries import executions
 from shared.queries.executions import ExecutionRow
@@ -35,7 +36,7 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
 
     def begin(connection: psycopg.Connection[Any]) -> Begun:
         runnable = chosen_version(connection, workflow_id, body.version)
-        started = _start(connection, workflow_id, runnable.version_id, body, trigger)
+        started = _start(connection, workflow_id, runnable, body, trigger)
         inserted = ExecutionRow(
             id=started.id,
             workflow_id=workflow_id,
@@ -56,13 +57,14 @@ def start(workflow_id: UUID, body: StartExecution) -> Response:
 
 
 def _start(
-    connection: psycopg.Connection[Any], workflow_id: UUID, version_id: UUID, body: StartExecution, trigger: str
+    connection: psycopg.Connection[Any], workflow_id: UUID, runnable: Runnable, body: StartExecution, trigger: str
 ) -> Started:
     settings: Settings = current_app.extensions["flowversal-settings"]
     return start_execution(
         connection,
         workflow_id=workflow_id,
-        version_id=version_id,
+        version_id=runnable.version_id,
+        execution_id=runnable.execution_id,
         user_id=identity().user_id,
         input=body.input,
         trigger_type=trigger,
@@ -70,4 +72,5 @@ def _start(
         max_input_bytes=settings.max_request_bytes,
         offload=Offload(make_store(settings, lambda: nullcontext(connection)), settings.offload_bytes),
         republish_s=settings.republish_after_s,
+        later=True,
     )
