@@ -1,5 +1,6 @@
 """The web server's settings, of every mode: gunicorn reads this module by its name."""
 
+import gc
 from typing import Any
 
 from prometheus_client import multiprocess
@@ -28,8 +29,10 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Every process logs in our format."""
+    """Every process logs in our format; the collector looks no more at what has been imported."""
     log.configure(get_settings(), str(worker.cfg.proc_name))
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

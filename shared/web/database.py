@@ -1,4 +1,4 @@
-"""Flask-SQLAlchemy as pool and session: one psycopg connection and one transaction per request.
+"""Flask-SQLAlchemy as pool: one psycopg connection and one transaction per request.
 
 Views call `connection()`, hand it to engine and query functions, and end with `commit()`; without it everything is
 rolled back when the request ends. Streams borrow a connection for each read (`borrowed`) and hold none in between.
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from flask import Flask
+from flask import Flask, g
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Engine, event, exc
+from sqlalchemy import Engine, PoolProxiedConnection, event, exc
 
 from shared.db.wire import wire_of
 from shared.domain.values import from_json
@@ -21,6 +21,7 @@ db = SQLAlchemy()
 
 CONNECT_TIMEOUT_S = 2
 POOL_TIMEOUT_S = 2
+_HELD = "pooled_connection"
 _SESSION_SETTINGS = """
 SELECT set_config('statement_timeout', '15s', false), set_config('lock_timeout', '5s', false),
   set_config('idle_in_transaction_session_timeout', '15s', false)
@@ -31,8 +32,6 @@ UNREACHABLE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.IdleInTransactionSessionTimeout,
-    exc.OperationalError,
-    exc.InterfaceError,
     exc.TimeoutError,
 )
 
@@ -55,7 +54,6 @@ def install_database(app: Flask, database_url: str, *, pool_size: int = 10) -> N
         },
     }
     db.init_app(app)
-    # Before the session's own end of a request, which would fail with the connection.
     app.teardown_appcontext(lambda _error: release())
     with app.app_context():
         event.listen(db.engine, "connect", _prepare)
@@ -70,7 +68,9 @@ def engine_of(app: Flask) -> Engine:
 
 def connection() -> psycopg.Connection[Any]:
     """The request's connection, in its transaction."""
-    return cast("psycopg.Connection[Any]", db.session.connection().connection.driver_connection)
+    if _HELD not in g:
+        setattr(g, _HELD, db.engine.raw_connection())
+    return _driver(getattr(g, _HELD))
 
 
 def commit() -> None:
@@ -79,17 +79,14 @@ def commit() -> None:
     if wire.waiting:
         wire.send("COMMIT")
         wire.round_trip()
-    db.session.commit()
+    else:
+        connection().commit()
 
 
 def release() -> None:
     """Roll back what is open and give the connection back to the pool before the request ends; a dead one is thrown away."""
-    try:
-        db.session.remove()
-    except UNREACHABLE:
-        # The connection was lost within the transaction: the server has rolled it back.
-        db.session().invalidate()
-        db.session.remove()
+    if pooled := g.pop(_HELD, None):
+        _give_back(pooled)
 
 
 @contextmanager
@@ -97,9 +94,20 @@ def borrowed(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
     """A connection of the pool for a moment; rolled back and given back at the end."""
     pooled = engine.raw_connection()
     try:
-        yield cast("psycopg.Connection[Any]", pooled.driver_connection)
+        yield _driver(pooled)
     finally:
-        pooled.close()
+        _give_back(pooled)
+
+
+def _driver(pooled: PoolProxiedConnection) -> psycopg.Connection[Any]:
+    return cast("psycopg.Connection[Any]", pooled.driver_connection)
+
+
+def _give_back(pooled: PoolProxiedConnection) -> None:
+    """Roll back and return; what is left of a lost connection is closed, without a word."""
+    if _driver(pooled).closed:
+        pooled.invalidate()
+    pooled.close()
 
 
 def _prepare(connection: psycopg.Connection[Any], _record: object) -> None:
