@@ -5,6 +5,8 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 PUBLIC_TRIES = 100
+_chosen: set[int] = set()
+"""Ports of servers that may not listen yet: a node needs seconds until it does."""
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -17,9 +19,13 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on; not reserved, so use it at once."""
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port on loopback that nobody listens on and that this process has not chosen before; use it at once."""
+    while True:
+        with socket.create_server((LOOPBACK, 0)) as probe:
+            port = int(probe.getsockname()[1])
+        if port not in _chosen:
+            _chosen.add(port)
+            return port
 
 
 def remembered_port(file: Path) -> int:
@@ -31,6 +37,7 @@ def remembered_port(file: Path) -> int:
     if not 0 < port <= 65535 or not is_free(port):
         port = free_port()
         file.write_text(f"{port}\n")
+    _chosen.add(port)
     return port
 
 
