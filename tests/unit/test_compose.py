@@ -37,6 +37,10 @@ def test_the_whole_stack_is_there(services: dict) -> None:
     assert set(services) == {*OURS, *FROM_OTHERS}
 
 
+def test_workers_leave_the_processor_to_the_others(services: dict) -> None:
+    assert {name for name in services if services[name].get("cpu_shares", 1_024) < 1_024} == {"worker"}
+
+
 @pytest.mark.parametrize("missing", SECRETS)
 def test_a_missing_password_is_refused_by_name(tmp_path: Path, missing: str) -> None:
     done = compose(tmp_path, "config", "-q", secrets=tuple(name for name in SECRETS if name != missing))
