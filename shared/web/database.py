@@ -36,13 +36,14 @@ UNREACHABLE = (
 )
 
 
-def install_database(app: Flask, database_url: str, *, pool_size: int = 10) -> None:
-    """Give the application its pool: `pool_size` connections kept, twice as many at a peak. Connects to nothing yet."""
+def install_database(app: Flask, database_url: str, *, pool_size: int = 20) -> None:
+    """Give the application its pool: `pool_size` connections at most, made when needed and kept. Connects to nothing yet."""
     url = database_url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": pool_size,
-        "max_overflow": pool_size,
+        # One that is thrown away after its request costs a peak more than the peak itself.
+        "max_overflow": 0,
         "pool_timeout": POOL_TIMEOUT_S,
         "pool_use_lifo": True,
         "connect_args": {
