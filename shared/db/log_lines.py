@@ -20,7 +20,8 @@ def origin(key: Key, attempt: int) -> str:
 
 def line(begins: str, at_ms: int, level: str, message: str, fields: str | None) -> str:
     """One row; `begins` is its origin, `fields` a JSON text. What Postgres cannot hold (NUL, surrogates) is the caller's."""
-    ends = _NULL if fields is None else _escaped(fields)
+    # Of what COPY reads otherwise, JSON in one line has backslashes only.
+    ends = _NULL if fields is None else fields.replace("\\", "\\\\")
     return f"{begins}{_moment(at_ms)}\t{level}\t{_escaped(message)}\t{ends}\n"
 
 
@@ -31,7 +32,9 @@ def _moment(at_ms: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """For most texts four searches, several times as quick as `str.translate`."""
+    """For most texts two looks; for the others four searches, several times as quick as `str.translate`."""
+    if text.isprintable() and "\\" not in text:
+        return text
     for character, escape in _SPECIAL:
         if character in text:
             text = text.replace(character, escape)

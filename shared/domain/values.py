@@ -40,7 +40,7 @@ def to_json(value: Any, *, max_bytes: int, max_depth: int = 100) -> bytes:
             f"The value takes {len(raw):,} bytes as JSON, the limit is {max_bytes:,}: keep only the parts you need, "
             "or fetch less",
         )
-    if raw.count(b"[") + raw.count(b"{") > max_depth:
+    if len(raw) >= 2 * max_depth and raw.count(b"[") + raw.count(b"{") > max_depth:
         _refuse_depth(value, max_depth)
     return raw
 
