@@ -22,6 +22,9 @@ WHERE id = %(id)s RETURNING state
 """
 """Stop claims; terminal at once when nothing runs."""
 
+LEAVE_LINE = "DELETE FROM admissions WHERE execution_id = %s AND admitted_at IS NULL"
+"""Who waits for a slot gives up its place in line, so that the next admission does not meet it."""
+
 
 def stop_execution(connection: psycopg.Connection[Any], execution_id: UUID, stopping: Stopping) -> bool:
     """Stop an execution that the caller has locked and found live; True if it is over, as nothing of it ran.
@@ -40,6 +43,7 @@ def stop_execution(connection: psycopg.Connection[Any], execution_id: UUID, stop
     }
     row = connection.execute(REQUEST_STOP, parameters).fetchone()
     forsake(connection, execution_id)
+    connection.execute(LEAVE_LINE, (execution_id,))
     connection.execute(hot.NOTIFY_STOP, {"ids": [execution_id]})
     over = row is not None and row[0] == ENDS_AS[stopping]
     if over:

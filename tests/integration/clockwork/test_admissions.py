@@ -95,8 +95,21 @@ def test_a_run_that_waits_can_be_canceled_and_holds_up_nobody(scene: Scene) -> N
     first, second = scene.start().id, scene.start().id
     assert stranded(scene.connection) == [], "waiting for a turn is no accident"
     assert cancel_execution(scene.connection, first) is CancelResult.CANCELED
+    assert scene.one("SELECT execution_id FROM admissions")["execution_id"] == second
     (ref,) = look(scene)
     assert ref.execution_id == second
+
+
+def test_a_run_that_is_canceled_just_when_it_is_its_turn_takes_nobodys_slot(scene: Scene) -> None:
+    limited(scene, maxConcurrent=1)
+    first, second = scene.start().id, scene.start().id
+    scene.connection.execute(
+        "CREATE TEMPORARY TABLE seen AS SELECT * FROM admissions WHERE execution_id = %s", (first,)
+    )
+    cancel_execution(scene.connection, first)
+    scene.connection.execute("INSERT INTO admissions SELECT * FROM seen")
+    assert [ref.execution_id for ref in look(scene)] == [second]
+    assert scene.one("SELECT execution_id FROM admissions")["execution_id"] == second
 
 
 def test_a_run_that_is_canceled_later_gives_its_slot_back(scene: Scene) -> None:
