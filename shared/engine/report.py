@@ -2,6 +2,7 @@
 child are changed in transactions of their own, in this order, so a crash between them repeats the first, which changes nothing.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ LIMIT = 200
 
 UNREPORTED = """
 SELECT id FROM executions WHERE awaited AND completed_at IS NOT NULL AND id BETWEEN %(lo)s AND %(hi)s
+  AND id <> ALL(%(without)s::uuid[])
 ORDER BY id LIMIT %(limit)s
 """
 """Children that are over, and whose parents have not heard of it."""
@@ -43,9 +45,16 @@ UPDATE executions e SET awaited = false WHERE e.id = %(id)s AND NOT EXISTS (
 """The parent has heard of it, unless a child of this one has added something since."""
 
 
-def unreported(connection: psycopg.Connection[Any], *, limit: int = LIMIT, horizon: Horizon = EVERYTHING) -> list[UUID]:
+def unreported(
+    connection: psycopg.Connection[Any],
+    *,
+    without: Sequence[UUID] = (),
+    limit: int = LIMIT,
+    horizon: Horizon = EVERYTHING,
+) -> list[UUID]:
     """Children to report, the oldest first."""
-    return [row[0] for row in connection.execute(UNREPORTED, {"limit": limit, **horizon._asdict()})]
+    values = {"limit": limit, "without": list(without), **horizon._asdict()}
+    return [row[0] for row in connection.execute(UNREPORTED, values)]
 
 
 def report_child(connection: psycopg.Connection[Any], child_id: UUID, *, republish_s: float = 5.0) -> Applied:

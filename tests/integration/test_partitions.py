@@ -137,6 +137,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
         "week": week_of(execution_id),
         "first_id": execution_id,
         "end_id": execution_id,
+        "without": [],
         "rows": "{}",
         "bytes": 0,
         **horizon._asdict(),

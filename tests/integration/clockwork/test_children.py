@@ -10,6 +10,7 @@ from services.worker.loops.children import Children
 from services.worker.loops.orphans import Orphans
 from shared.domain.outcome import CHILD, Kind
 from shared.engine.cancel import cancel_execution
+from shared.engine.plans import _plans
 from shared.engine.start import Started
 from shared.engine.subrun import start_child
 from shared.nodes.base import Call
@@ -90,3 +91,32 @@ def test_both_searches_use_their_index(scene: Scene) -> None:
     ):
         plan = scene.connection.execute(f"EXPLAIN {query}".encode()).fetchall()
         assert index in "\n".join(line for (line,) in plan)
+
+
+def test_a_parent_whose_version_nobody_can_compile_holds_up_no_other(scene: Scene, said: Said) -> None:
+    scene.connection.execute("UPDATE workflow_versions SET number = 1")
+    scene.connection.execute("UPDATE workflows SET published_version = 1")
+    nodes = [{"id": "a", "type": "transform", "params": {"output": 1}}]
+    parents, versions = [], []
+    for _ in range(2):
+        scene.use({"schema": 1, "containers": [{"id": "c", "nodes": nodes}]})
+        claimed = scene.claim(scene.start().ready[0])
+        child = start_child(scene.connection, claimed.key, claimed.fence, Call(scene.workflow_id, {}))
+        assert child.started is not None
+        scene.complete(claimed, Kind.WAIT, ask=CHILD)
+        cancel_execution(scene.connection, child.started.id)
+        parents.append(claimed.key[0])
+        versions.append(scene.version_id)
+    good = "SELECT definition::text FROM workflow_versions WHERE id = %s"
+    (text,) = scene.connection.execute(good, (versions[0],)).fetchone() or ("",)
+    redefine = "UPDATE workflow_versions SET definition = %s WHERE id = %s"
+    scene.connection.execute(redefine, (text.replace("transform", "gone.with-its-package"), versions[0]))
+    _plans().clear()
+    loop = made(Children, said)
+    assert loop.run(scene.connection) == loop.interval_s
+    assert [touched for _, _, touched, _ in said] == [{parents[1]}]
+    loop.run(scene.connection)
+    assert len(said) == 1, "it is left alone for a minute"
+    scene.connection.execute(redefine, (text, versions[0]))
+    made(Children, said).run(scene.connection)
+    assert [touched for _, _, touched, _ in said] == [{parents[1]}, {parents[0]}]
