@@ -97,7 +97,7 @@ WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
   AND (s.state = 'ready' OR (s.state = 'running' AND s.fence = k.fence))
   AND (SELECT e.state IN ('running', 'waiting') AND e.stopping IS NULL FROM {executions} e WHERE e.id = s.execution_id)
 RETURNING s.execution_id, s.node, s.item, k.fence, s.attempt, s.resumed,
-  extract(epoch FROM s.started_at - s.ready_at)::float8,
+  extract(epoch FROM s.started_at - s.ready_at)::float8, extract(epoch FROM s.started_at - s.begun_at)::float8,
   (SELECT CASE WHEN e.open_steps = 1 AND e.state = 'running'
      THEN ARRAY[e.revision, e.steps_resolved, e.total_steps, e.priority] END FROM {executions} e WHERE e.id = s.execution_id)
 """

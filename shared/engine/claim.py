@@ -94,7 +94,7 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
             continue
         execution, plan = claiming.known[claim.key[0]], claiming.plans[claim.key[0]]
         execution.started = True
-        execution.alone = None if row[3] is None else Alone(claim.fence, *row[3])
+        execution.alone = None if row[4] is None else Alone(claim.fence, *row[4])
         node = plan.nodes[claim.key[1]]
         places = reads.of(plan, node, claim.key[2])
         found.append(
@@ -104,6 +104,7 @@ def answers(claims: Sequence[Claim], claiming: Claiming) -> list[Claimed | NotCl
                 attempt=row[0],
                 resumed=row[1],
                 queue_wait_s=row[2],
+                elapsed_s=row[3] or 0.0,
                 workflow_id=execution.workflow_id,
                 plan=plan,
                 node=node,

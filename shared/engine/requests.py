@@ -43,7 +43,8 @@ class Results:
 class Claimed:
     """A claim that succeeded. `values` has what each step that the parameters read has left; '' is the input.
 
-    Around a step, a loop's value is its present item. `results` are there for a scope whose steps have run.
+    Around a step, a loop's value is its present item. `results` are there for a scope whose steps have run. `elapsed_s`:
+    since the first attempt began, 0 for the first one.
     """
 
     key: Key
@@ -55,6 +56,7 @@ class Claimed:
     node: PlanNode
     values: dict[str, Value]
     queue_wait_s: float | None
+    elapsed_s: float = 0.0
     results: Results | None = None
 
 
