@@ -5,8 +5,8 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 PUBLIC_TRIES = 100
-_chosen: set[int] = set()
-"""Ports of servers that may not listen yet: a node needs seconds until it does."""
+_chosen: dict[int, Path | None] = {}
+"""Ports of servers that may not listen yet, and the files that remember them: a node needs seconds until it listens."""
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -24,20 +24,20 @@ def free_port() -> int:
         with socket.create_server((LOOPBACK, 0)) as probe:
             port = int(probe.getsockname()[1])
         if port not in _chosen:
-            _chosen.add(port)
+            _chosen[port] = None
             return port
 
 
 def remembered_port(file: Path) -> int:
-    """The port written in `file` if it is still free, else a free one, which is then written there."""
+    """The port written in `file` if it is still free and nobody else's, else a free one, which is then written there."""
     try:
         port = int(file.read_text())
     except (OSError, ValueError):
         port = 0
-    if not 0 < port <= 65535 or not is_free(port):
+    if not 0 < port <= 65535 or _chosen.get(port, file) != file or not is_free(port):
         port = free_port()
         file.write_text(f"{port}\n")
-    _chosen.add(port)
+    _chosen[port] = file
     return port
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 WORKER_STOP_S = 15.0
 WEB_STOP_S = 8.0
 CLOCKWORK_STOP_S = 8.0
-GIVES_WAY = [str(Path(__file__).with_name("give_way.sh")), "10"]
+GIVES_WAY = ["sh", str(Path(__file__).with_name("give_way.sh")), "10"]
 """A worker leaves the processor to whoever accepts work: what is accepted may wait, who asks should not."""
 
 

@@ -1,6 +1,7 @@
 """Connections to Postgres for the parts that are not web applications: each loop or thread keeps its own."""
 
 from enum import StrEnum
+from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -10,6 +11,15 @@ LOCK_TIMEOUT_MS = 3_000
 CONNECT_TIMEOUT_S = 3
 IDLE_IN_TRANSACTION_S = 5
 """A process that is paused in the middle of a transaction loses it after so long, and its locks with it."""
+
+WATCHED: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A peer that vanished without a word is noticed after about 10 s, also by who only waits for its answer."""
 
 SERVER_ERRORS = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 """What a server that is away, unwilling, or has ended the session raises; `server_is_away` tells which."""
@@ -52,11 +62,7 @@ def connect(
         connect_timeout=CONNECT_TIMEOUT_S,
         options=f"{plans.value} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1_000}",
-        keepalives=1,
-        keepalives_idle=5,
-        keepalives_interval=2,
-        keepalives_count=3,
-        tcp_user_timeout=10_000,
+        **WATCHED,
     )
     if plans is Plans.KEPT:
         connection.prepare_threshold = None

@@ -14,6 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine, PoolProxiedConnection, event, exc
 
+from shared.db.pool import WATCHED
 from shared.db.wire import wire_of
 from shared.domain.values import from_json
 
@@ -50,8 +51,8 @@ def install_database(app: Flask, database_url: str, *, pool_size: int = 20) -> N
             # The wire does, for the few statements that every request has; the others are planned for the ids at hand.
             "prepare_threshold": None,
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "tcp_user_timeout": 10_000,
             "application_name": app.import_name,
+            **WATCHED,
         },
     }
     db.init_app(app)

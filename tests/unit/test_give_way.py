@@ -1,5 +1,6 @@
 """The worker's way to leave the processor to others: niceness of the process and of its session."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def niceness_of(count: int) -> list[list[str]]:
 
 
 def test_the_process_gives_way() -> None:
-    assert niceness_of(1)[0][0] == GIVES_WAY[-1]
+    assert int(niceness_of(1)[0][0]) == min(19, os.nice(0) + int(GIVES_WAY[-1]))
 
 
 @pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system knows no sessions that share the processor")

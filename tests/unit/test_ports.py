@@ -34,5 +34,11 @@ def test_a_port_is_chosen_once_though_its_server_does_not_listen_yet(
     assert free_port() == fresh + 1
 
 
+def test_a_port_that_was_chosen_for_another_server_is_not_taken_from_a_file(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "port").write_text(f"{port}\n")
+    assert remembered_port(tmp_path / "port") != port
+
+
 def test_a_remembered_port_is_taken_again(tmp_path: Path) -> None:
     assert remembered_port(tmp_path / "port") == remembered_port(tmp_path / "port")

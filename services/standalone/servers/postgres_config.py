@@ -12,7 +12,7 @@ BASE = """\
 # Written at every start; change nothing here.
 listen_addresses = '127.0.0.1'
 password_encryption = 'scram-sha-256'
-max_connections = 100
+max_connections = 200
 shared_buffers = '128MB'
 effective_cache_size = '512MB'
 work_mem = '8MB'
