@@ -1,4 +1,4 @@
-"""Every fault once, in a short run: nothing is lost, nothing is done twice, every number is exact. `make chaos` is the long one."""
+"""Every kind of fault, in a short run: nothing is lost, nothing is done twice, every number is exact. `make chaos` is the long one."""
 
 from pathlib import Path
 
