@@ -20,10 +20,12 @@ from shared.db.removal import Partition, partitions_of
 LIMIT = 200
 _FIRST = UUID(int=0)
 
-# Over for so many days, and nothing is still to follow. Without any retention the comparison is NULL: kept.
+# Over for so many days, nothing is still to follow, and no retry refers to its outputs: none whose id is not below
+# `kept_from`. Without any retention the comparison of days is NULL: kept.
 _EXPENDABLE = """
 (e.state IN ('success', 'failed', 'canceled') AND NOT (e.state = 'failed' AND e.on_failure IS NOT NULL)
-  AND NOT e.awaited AND e.completed_at < now() - make_interval(days => coalesce(w.retention_days, %(days)s::int)))
+  AND NOT e.awaited AND e.completed_at < now() - make_interval(days => coalesce(w.retention_days, %(days)s::int))
+  AND NOT EXISTS (SELECT FROM execution_retries r WHERE r.retry_of = e.id AND r.id >= %(kept_from)s))
 """
 _OF_WEEK = "FROM {executions} e LEFT JOIN workflows w ON w.id = e.workflow_id"
 
@@ -94,7 +96,7 @@ class Deletion:
         `days` is the retention of the instance.
         """
         with connection.transaction():
-            values = {"days": days, "after": self.after, "limit": limit}
+            values = {"days": days, "after": self.after, "limit": limit, "kept_from": _FIRST}
             found = [row[0] for row in connection.execute(on_week(EXPENDABLE, self.week), values)]
             if found:
                 counts = _delete(connection, self.week, found)
@@ -128,10 +130,11 @@ def remove_whole(connection: psycopg.Connection[Any], week: datetime, *, days: i
     Only one process at a time may call this: see the loop's lock.
     """
     with connection.transaction():
-        row = connection.execute(on_week(SOMETHING_KEPT, week), {"days": days}).fetchone()
+        low, high = bounds(connection, week)
+        # Retries of the same week go with it, or keep it themselves.
+        row = connection.execute(on_week(SOMETHING_KEPT, week), {"days": days, "kept_from": high}).fetchone()
         if row is None or row[0]:
             return False
-        low, high = bounds(connection, week)
         parts = partitions_of(connection, week)
         values = {
             "week": week,

@@ -12,7 +12,7 @@ from shared import ids
 from shared.db.hot import on_week
 from shared.db.partitions import monday
 from shared.db.removal import Partition, partitions_of, weeks_there
-from shared.engine.prune import VERDICT
+from shared.engine.prune import VERDICT, bounds
 from shared.engine.retention import SHORTEST
 from shared.queries.shapes import ms
 
@@ -86,7 +86,8 @@ def _judged(connection: psycopg.Connection[Any], days: int | None) -> Iterator[_
         if start >= now - shortest:
             return
         week = _Week(start, partitions_of(connection, start), droppable=start < monday(now) - timedelta(weeks=1))
-        for rule, going, total in connection.execute(on_week(VERDICT, start), {"days": days}):
+        _, following = bounds(connection, start)
+        for rule, going, total in connection.execute(on_week(VERDICT, start), {"days": days, "kept_from": following}):
             week.gone[rule] = going
             week.total += total
         yield week

@@ -96,6 +96,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
                 "retry_of",
                 "on_failure",
                 "first",
+                "kept_from",
             ],
             execution_id,
         ),

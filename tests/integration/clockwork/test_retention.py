@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from shared.domain.outcome import Kind
 from shared.engine.batch import Batch, Options, run_batch
 from shared.engine.requests import Claim, NotClaimed
 from shared.engine.retention import retention_pass
+from shared.engine.retry import retry_execution
 from shared.live import HintWriter
 from shared.publisher import make_publisher
 from shared.queries.stats import HOLD_HISTORY, counted, overview, recount
@@ -305,4 +307,35 @@ def test_a_lost_connection_begins_the_pass_anew(scene: PastScene, tools: Tools) 
         loop.run(lost)
     while loop.run(scene.connection) != loop.interval_s:
         pass
+    assert scene.there(OLD) == []
+
+
+def retried(scene: PastScene, first: UUID, at: datetime) -> UUID:
+    """A retry of an execution from its failed step, which was accepted at that time and has ended well."""
+    with scene.connection.transaction():
+        begun = retry_execution(scene.connection, first, scene.version_id, user_id=scene.user_id)
+    scene.complete(scene.claim(begun.ready[0]))
+    id = scene.move(begun.id, at)
+    scene.connection.execute("UPDATE execution_retries SET id = %s WHERE id = %s", (id, begun.id))
+    return id
+
+
+def test_what_a_retry_refers_to_stays_as_long_as_the_retry(scene: PastScene) -> None:
+    other_workflow(scene, None)
+    first = scene.past(OLD, last=Kind.FAILED)
+    second = retried(scene, first, weeks_ago(5))
+    third = retried(scene, scene.past(OLD, last=Kind.FAILED), weeks_ago(0))
+    scene.prune(30)
+    assert scene.rows_of(second) == {}
+    assert "executions" in scene.rows_of(third)
+    kept = scene.connection.execute("SELECT retry_of FROM execution_retries WHERE id = %s", (third,)).fetchone()
+    assert kept is not None
+    assert {"executions", "blobs"} <= set(scene.rows_of(kept[0])), "the third still refers to it"
+    scene.prune(30)
+    assert scene.rows_of(first) == {}, "nothing refers to it any more"
+
+
+def test_a_week_goes_at_once_with_runs_and_their_retries(scene: PastScene) -> None:
+    retried(scene, scene.past(OLD, last=Kind.FAILED), OLD + timedelta(hours=1))
+    scene.prune(30)
     assert scene.there(OLD) == []
