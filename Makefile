@@ -44,7 +44,7 @@ migrate: ## Bring the database of DATABASE_URL to the newest schema; safe to run
 	@deploy/bootstrap.sh run
 	@exec $(PYTHON_IN_VENV) -m shared.db.migrate
 
-bench: setup ## Measure speed and memory under eight loads, about 10 minutes (see docs/performance.md)
+bench: setup ## Measure speed and memory under eight loads, 6 to 10 minutes (see docs/performance.md)
 	@deploy/test-servers.sh
 	@exec $(PYTHON_IN_VENV) -m tests.bench
 
