@@ -1,19 +1,21 @@
 """Log lines of steps: gathered, then stored with COPY four times a second on a connection of their own.
 
 A line is written as Postgres reads it (`shared.db.log_lines`) when it is added, so that storing thousands is one text.
+How many lines a run has is asked of Postgres with its first ones, and again with every two thousand: other processes, and
+this one before a restart, write to the same log.
 """
 
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
-from shared.db.log_lines import COPY_LOGS, line, origin
+from shared.db.log_lines import COPY_LOGS, COUNT_LOGS, line, origin
 from shared.db.pool import SERVER_ERRORS, connect
 from shared.domain.errors import InvalidValue
 from shared.domain.outcome import Key
@@ -24,23 +26,33 @@ FLUSH_S = 0.25
 MAX_WAITING = 100_000
 LINES_AT_ONCE = 500
 MAX_LINES_OF_RUN = 20_000
+COUNT_EVERY = 2_000
 MAX_MESSAGE = 10_000
 _REMEMBERED_RUNS = 10_000
 MAX_FIELDS_BYTES = 20_000
 
-LIMIT_REACHED = f"This run has logged {MAX_LINES_OF_RUN:,} lines here; further ones are left out."
+LIMIT_REACHED = (
+    f"LOG_LIMIT: this run has logged {MAX_LINES_OF_RUN:,} lines; further ones are left out. Log less, or less often."
+)
 _log = get_logger(__name__)
 
 
 class _Run:
     """What the lines of one run have in common."""
 
-    __slots__ = ("execution_id", "numbers")
+    __slots__ = ("counted", "elsewhere", "execution_id", "full", "numbers", "stored")
 
     def __init__(self, execution_id: UUID) -> None:
         self.execution_id = execution_id
         self.numbers = count(1)
         """Of its lines in this process; taking one needs no lock."""
+        self.elsewhere = 0
+        """Lines that others have stored, when they were counted last."""
+        self.stored = 0
+        """Lines that this process has stored."""
+        self.counted = -COUNT_EVERY
+        """How many of these there were when the lines were counted last."""
+        self.full = False
 
 
 class StepLog:
@@ -53,13 +65,14 @@ class StepLog:
 
     def add(self, level: str, message: str, fields: dict[str, Any]) -> None:
         """Add a line; it is stored within about a quarter of a second. Past 20,000 lines of one run it is left out."""
-        number = next(self._run.numbers)
-        if number > MAX_LINES_OF_RUN:
-            return
-        if number == MAX_LINES_OF_RUN:
+        run = self._run
+        if next(run.numbers) + run.elsewhere >= MAX_LINES_OF_RUN:
+            if run.full:
+                return
+            run.full = True
             level, message, fields = "warning", LIMIT_REACHED, {}
         text = line(self._begins, time.time_ns() // 1_000_000, level, _storable(message), _fields(fields))
-        self._writer.take(self._run, text)
+        self._writer.take(run, text)
 
 
 class LogWriter:
@@ -109,8 +122,9 @@ class LogWriter:
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
         if not lines:
             return
+        runs = Counter(run for run, _ in lines)
         try:
-            self._store([text for _, text in lines])
+            self._store([text for _, text in lines], runs)
         except SERVER_ERRORS:
             self._lines.extendleft(reversed(lines))
             self._connection = None
@@ -118,17 +132,26 @@ class LogWriter:
             _log.exception("log lines could not be stored", lines=len(lines))
             self._connection = None
         else:
-            self._on_stored({run.execution_id for run in {run for run, _ in lines}})
+            for run, count in runs.items():
+                run.stored += count
+            self._on_stored({run.execution_id for run in runs})
         if self._dropped:
             _log.warning("log lines dropped: Postgres was away for too long", lines=self._dropped)
             self._dropped = 0
 
-    def _store(self, lines: list[str]) -> None:
+    def _store(self, lines: list[str], runs: Iterable[_Run]) -> None:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._database_url, application_name="flowversal-logs")
-        with self._connection.transaction(), self._connection.cursor() as cursor, cursor.copy(COPY_LOGS) as copy:
-            for place in range(0, len(lines), LINES_AT_ONCE):
-                copy.write("".join(lines[place : place + LINES_AT_ONCE]))
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            if due := [run for run in runs if run.stored - run.counted >= COUNT_EVERY]:
+                cursor.execute(COUNT_LOGS, {"ids": [run.execution_id for run in due]})
+                there: dict[UUID, int] = dict(cursor.fetchall())
+                for run in due:
+                    run.elsewhere = there.get(run.execution_id, 0) - run.stored
+                    run.counted = run.stored
+            with cursor.copy(COPY_LOGS) as copy:
+                for place in range(0, len(lines), LINES_AT_ONCE):
+                    copy.write("".join(lines[place : place + LINES_AT_ONCE]))
 
 
 def _storable(message: str) -> str:

@@ -5,6 +5,11 @@ from functools import lru_cache
 
 from shared.domain.outcome import Key
 
+COUNT_LOGS = """
+SELECT execution_id, count(*) FROM execution_logs WHERE execution_id = ANY(%(ids)s::uuid[]) GROUP BY execution_id
+"""
+"""How many lines some executions have."""
+
 COPY_LOGS = "COPY execution_logs (execution_id, node, item, attempt, at, level, message, fields) FROM STDIN"
 """Stores the rows of `line`, in their order."""
 

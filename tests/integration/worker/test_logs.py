@@ -1,6 +1,8 @@
 """Log lines of a run are bounded, and what they say arrives as it was said."""
 
+import threading
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +27,34 @@ def test_a_run_that_logs_too_much_says_so_once(scene: Scene, monkeypatch: pytest
     assert lines[4][0] == "warning"
     assert "further ones are left out" in lines[4][1]
     assert scene.connection.execute(query, (other.id,)).fetchall() == [("info", "mine")]
+
+
+def said_until_full(database_url: str, execution_id: UUID, writers: int) -> None:
+    """Processes that log in turn, each line when the one before is stored, until all have left one out."""
+    stored = threading.Semaphore(0)
+    processes = [LogWriter(database_url, lambda _: stored.release()) for _ in range(writers)]
+    logs = [each.of((execution_id, "a", ""), 1) for each in processes]
+    while not all(each._run.full for each in logs):
+        for each in logs:
+            if not each._run.full:
+                each.add("info", "m", {})
+                assert stored.acquire(timeout=10)
+    for process in processes:
+        process.close()
+
+
+def test_lines_of_other_processes_count(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.worker.logs.MAX_LINES_OF_RUN", 10)
+    monkeypatch.setattr("services.worker.logs.COUNT_EVERY", 2)
+    monkeypatch.setattr("services.worker.logs.FLUSH_S", 0.01)
+    id = scene.start().id
+    count = "SELECT message LIKE 'LOG_LIMIT: %%', count(*) FROM execution_logs WHERE execution_id = %s GROUP BY 1"
+    said_until_full(scene.database_url, id, writers=2)
+    lines = dict(scene.connection.execute(count, (id,)).fetchall())
+    assert lines[True] == 2
+    assert 9 <= lines[False] <= 12
+    said_until_full(scene.database_url, id, writers=1)
+    assert dict(scene.connection.execute(count, (id,)).fetchall()) == {True: 3, False: lines[False] + 1}
 
 
 STORABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
