@@ -1,0 +1,3 @@
+"""What the services share."""
+
+VERSION = "0.1.0"

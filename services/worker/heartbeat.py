@@ -10,12 +10,12 @@ from uuid import UUID
 import psycopg
 
 from services.worker.running import Registry
+from shared import VERSION
 from shared.db.pool import connect
 from shared.log import get_logger
 from shared.settings import Settings
 
 ACKNOWLEDGE_AFTER_S = 60.0
-VERSION = "0.1.0"
 
 RENEW_LEASES = """
 WITH mine AS (

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from shared import VERSION
 from shared.db.pool import connect
 from shared.log import get_logger
 from shared.settings import Settings
@@ -16,7 +17,6 @@ from shared.settings import Settings
 LOCK = 0x636C6F63
 BEAT_S = 1.0
 SILENT_S = 5.0
-VERSION = "0.1.0"
 
 # Held until this session ends, so a leader that dies makes room at once.
 TRY_LOCK = "SELECT pg_try_advisory_lock(%s)"

@@ -9,10 +9,8 @@ import psycopg
 from shared.domain.outcome import Key
 from shared.domain.states import TERMINAL_EXECUTION, TERMINAL_STEP
 from shared.engine.answer import answer_step
+from shared.engine.cancel import LOCK_EXECUTION
 from shared.engine.complete import Applied
-
-LOCK_EXECUTION = "SELECT state, stopping FROM executions WHERE id = %s FOR NO KEY UPDATE"
-"""First lock, as of every other transition."""
 
 LOCK_STEP = "SELECT state, resumed FROM steps WHERE execution_id = %s AND node = %s AND item = %s FOR UPDATE"
 """After the execution; no row: nothing has reached the step yet."""
