@@ -98,8 +98,8 @@ class Standalone:
             return answer.status, answer.read()
 
 
-def all_gone(processes: list[psutil.Process], timeout_s: float) -> bool:
-    """Whether every one of them has ended (a zombie that nobody reaps counts as ended)."""
+def survivors(processes: list[psutil.Process], timeout_s: float) -> list[str]:
+    """Those that have not ended after so long, by name and state; a zombie that nobody reaps has ended."""
 
     def ended(process: psutil.Process) -> bool:
         try:
@@ -107,4 +107,6 @@ def all_gone(processes: list[psutil.Process], timeout_s: float) -> bool:
         except psutil.NoSuchProcess:
             return True
 
-    return wait_until(lambda: all(ended(process) for process in processes), timeout_s)
+    wait_until(lambda: all(ended(process) for process in processes), timeout_s)
+    left = [process for process in processes if not ended(process)]
+    return [f"{process.pid} {process.name()} {process.status()}" for process in left]

@@ -15,7 +15,7 @@ import pytest
 
 from services.standalone.child import wait_until
 from services.standalone.ports import free_port
-from tests.e2e.standalone import Standalone, all_gone
+from tests.e2e.standalone import Standalone, survivors
 
 # Generous, for a machine that runs other things; five seconds is the promise on a quiet one.
 SECOND_START_S = 10.0
@@ -53,7 +53,7 @@ def test_start_stop_and_start_again(start: Starter, capsys: pytest.CaptureFixtur
     family = first.family()
     assert first.interrupt() == 0
     assert first.output.rstrip().endswith("Stopped.")
-    assert all_gone(family, GONE_S)
+    assert survivors(family, GONE_S) == []
 
     second = start()
     seconds = second.ready()
@@ -80,7 +80,7 @@ def test_nothing_outlives_a_killed_supervisor(start: Starter) -> None:
     first.ready()
     family = first.family()
     first.kill_supervisor()
-    assert all_gone(family, GONE_S)
+    assert survivors(family, GONE_S) == []
 
 
 def test_a_dead_worker_is_replaced(start: Starter) -> None:
