@@ -8,7 +8,6 @@ import importlib
 import inspect
 import os
 import pkgutil
-import signal
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ import psycopg
 from services.worker import loops
 from services.worker.leadership import Leadership
 from services.worker.loops.base import Loop, Tools
+from services.worker.stopping import Stop
 from shared import log, metrics
 from shared.db.pool import connect
 from shared.live import HintWriter
@@ -128,9 +128,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT, then end within a second."""
     settings = get_settings()
     log.configure(settings, "clockwork")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
     clockwork = Clockwork(settings)
     clockwork.start()
     metrics.serve(settings.metrics_port, settings.metrics_host)

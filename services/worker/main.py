@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import secrets
-import signal
 import socket
 import sys
 import threading
@@ -26,6 +25,7 @@ from services.worker.payloads import Limits, Payloads
 from services.worker.reporter import Reporter
 from services.worker.run_step import StepRunner
 from services.worker.running import Registry
+from services.worker.stopping import Stop
 from shared import log, metrics
 from shared.blobs import make_store
 from shared.broker import is_rabbitmq, make_broker, queue_names
@@ -114,7 +114,7 @@ def run(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     worker.start()
-    _wait_for_stop()
+    Stop().wait()
     worker.stop(timeout=STOP_TIMEOUT_MS)
     for part in (committer, reporter, publisher, heartbeat, logs, outside, hints, few):
         part.close()
@@ -134,13 +134,6 @@ def _client(loop: asyncio.AbstractEventLoop, settings: Settings) -> httpx2.Async
         return make_client(settings)
 
     return asyncio.run_coroutine_threadsafe(make(), loop).result()
-
-
-def _wait_for_stop() -> None:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    stop.wait()
 
 
 def main() -> None:
