@@ -132,8 +132,8 @@ class LogWriter:
             _log.exception("log lines could not be stored", lines=len(lines))
             self._connection = None
         else:
-            for run, count in runs.items():
-                run.stored += count
+            for run, more in runs.items():
+                run.stored += more
             self._on_stored({run.execution_id for run in runs})
         if self._dropped:
             _log.warning("log lines dropped: Postgres was away for too long", lines=self._dropped)

@@ -22,7 +22,6 @@ db = SQLAlchemy()
 
 CONNECT_TIMEOUT_S = 2
 POOL_TIMEOUT_S = 2
-_HELD = "pooled_connection"
 _SESSION_SETTINGS = """
 SELECT set_config('statement_timeout', '15s', false), set_config('lock_timeout', '5s', false),
   set_config('idle_in_transaction_session_timeout', '15s', false)
@@ -70,24 +69,25 @@ def engine_of(app: Flask) -> Engine:
 
 def connection() -> psycopg.Connection[Any]:
     """The request's connection, in its transaction."""
-    if _HELD not in g:
-        setattr(g, _HELD, db.engine.raw_connection())
-    return _driver(getattr(g, _HELD))
+    if "pooled" not in g:
+        g.pooled = db.engine.raw_connection()
+    return _driver(g.pooled)
 
 
 def commit() -> None:
     """Commit the request's transaction, with what waits on its wire; in one round trip then."""
-    wire = wire_of(connection())
+    held = connection()
+    wire = wire_of(held)
     if wire.waiting:
         wire.send("COMMIT")
         wire.round_trip()
     else:
-        connection().commit()
+        held.commit()
 
 
 def release() -> None:
     """Roll back what is open and give the connection back to the pool before the request ends; a dead one is thrown away."""
-    if pooled := g.pop(_HELD, None):
+    if pooled := g.pop("pooled", None):
         _give_back(pooled)
 
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-import psycopg
-
 from shared.db.pool import SERVER_ERRORS, server_is_away
 from shared.log import get_logger
 
@@ -28,11 +26,16 @@ class Postponed:
 
     @contextmanager
     def isolated(self, id: UUID) -> Iterator[None]:
-        """Log what goes wrong with one and leave it alone for a minute; a server that is away is everybody's trouble."""
+        """Log what goes wrong with one and leave it alone for a minute.
+
+        A server that is away is everybody's trouble; a deadlock or a time limit is nobody's: the next pass tries again.
+        """
         try:
             yield
-        except Exception as error:
-            if isinstance(error, SERVER_ERRORS) and isinstance(error, psycopg.Error) and server_is_away(error):
+        except SERVER_ERRORS as error:
+            if server_is_away(error):
                 raise
+            _log.warning("an execution cannot be advanced now", execution_id=str(id), error=str(error).strip())
+        except Exception:  # noqa: BLE001 - whatever it is, only the guilty one may be held up
             _log.exception("an execution cannot be advanced; looking again in a minute", execution_id=str(id))
             self._until[id] = time.monotonic() + POSTPONE_S
