@@ -150,7 +150,7 @@ class Runner:
     def _run_on_loop(
         self, coroutine: Coroutine[Any, Any, Done | Wait | Call], claimed: Claimed, running: Running
     ) -> Done | Wait | Call:
-        limit_s = _limit_s(claimed)
+        limit_s, too_long = _limit(claimed)
         future: Future[Done | Wait | Call] = asyncio.run_coroutine_threadsafe(
             asyncio.wait_for(coroutine, limit_s), self._loop
         )
@@ -159,7 +159,7 @@ class Runner:
             return future.result(timeout=limit_s + 5)
         except TimeoutError:
             future.cancel()
-            raise NodeError("STEP_TIMEOUT", _too_long(claimed, limit_s), retryable=True) from None
+            raise NodeError("STEP_TIMEOUT", too_long, retryable=True) from None
 
     def _started(self, claimed: Claimed, running: Running, call: Call) -> Done | Wait:
         """Start what the node calls: outside of the node, which knows no database."""
@@ -267,16 +267,12 @@ def _checked(ask: Ask | None) -> Ask | None:
     return ask
 
 
-def _limit_s(claimed: Claimed) -> float:
-    """How long this attempt may take: by itself, and with those before it together."""
+def _limit(claimed: Claimed) -> tuple[float, str]:
+    """Seconds that this attempt may take, by itself and with those before it together; and what is said past them."""
     limit_s, budget_ms = claimed.node.timeout_ms / 1000, claimed.node.retry.max_elapsed_ms
-    if budget_ms is None or claimed.resumed:
-        return limit_s
-    return min(limit_s, max(0.0, budget_ms / 1000 - claimed.elapsed_s))
-
-
-def _too_long(claimed: Claimed, limit_s: float) -> str:
-    if limit_s == claimed.node.timeout_ms / 1000:
-        return f"The step took longer than its limit of {limit_s:g} s. Raise timeoutMs if that is expected."
-    budget_s = (claimed.node.retry.max_elapsed_ms or 0) / 1000
-    return f"All attempts together took longer than {budget_s:g} s. Raise retry.maxElapsedMs if that is expected."
+    if budget_ms is not None and not claimed.resumed:
+        left_s = max(0.0, budget_ms / 1000 - claimed.elapsed_s)
+        if left_s < limit_s:
+            text = f"All attempts together took longer than {budget_ms / 1000:g} s."
+            return left_s, f"{text} Raise retry.maxElapsedMs if that is expected."
+    return limit_s, f"The step took longer than its limit of {limit_s:g} s. Raise timeoutMs if that is expected."
