@@ -42,23 +42,23 @@ make_venv() {
         die "Could not make a virtual environment. Install uv, or Python's venv module (apt install python3-venv)."
 }
 
-# One after the other, until one has installed everything.
+# One after the other, until one has installed everything. A lock file is complete: --no-deps leaves out what it leaves out.
 install_lock() {
     if have uv; then
-        uv pip install --quiet --python "$venv_python" --require-hashes -r "$1" && return 0
+        uv pip install --quiet --python "$venv_python" --no-deps --require-hashes -r "$1" && return 0
         say "uv could not install it; trying pip …"
     fi
     if ! "$venv_python" -m pip --version >/dev/null 2>&1; then
         for pip in pip3 pip; do
             if have $pip; then
-                $pip --python "$venv_python" install --quiet --require-hashes -r "$1" && return 0
+                $pip --python "$venv_python" install --quiet --no-deps --require-hashes -r "$1" && return 0
             fi
         done
         "$venv_python" -m ensurepip --default-pip >/dev/null 2>&1 ||
             { apt_install python3-venv && "$venv_python" -m ensurepip --default-pip >/dev/null 2>&1; } ||
             die "Neither uv nor pip is installed, and this Python cannot bring its own. Install one of them (apt install python3-venv, or uv)."
     fi
-    "$venv_python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1" ||
+    "$venv_python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$1" ||
         die "The packages of $1 could not be installed: see the message above (network, proxy or package index)."
 }
 

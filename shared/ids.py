@@ -12,8 +12,9 @@ USER = "user"
 LETTER = "letter"
 MESSAGE = "msg"
 APPROVAL = "appr"
+CREDENTIAL = "cred"
 TOKEN = "tok"  # noqa: S105 - a prefix, not a secret
-PREFIXES = (EXECUTION, BULK, WORKFLOW, USER, LETTER, MESSAGE, APPROVAL, TOKEN)
+PREFIXES = (EXECUTION, BULK, WORKFLOW, USER, LETTER, MESSAGE, APPROVAL, CREDENTIAL, TOKEN)
 
 
 def encode(prefix: str, value: UUID) -> str:

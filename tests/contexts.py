@@ -1,13 +1,18 @@
 """A `Context` for running one node outside of the engine; it records what the node does."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx2
 
+from shared.credentials.base import Credential
+from shared.net.addresses import AllowedNetworks
 from shared.net.client import make_client
+from shared.net.resolve import checked_addresses
 from shared.settings import Settings
 
 T = TypeVar("T")
@@ -23,7 +28,14 @@ class RecordingContext:
     """Everything a node may ask for. `lines`, `tokens` and `api_calls` are what it did."""
 
     def __init__(
-        self, http: httpx2.AsyncClient | None = None, *, attempt: int = 1, resumed: bool = False, answer: Any = None
+        self,
+        http: httpx2.AsyncClient | None = None,
+        *,
+        allowed: str = "",
+        attempt: int = 1,
+        resumed: bool = False,
+        answer: Any = None,
+        credentials: Mapping[str, Credential] = MappingProxyType({}),
     ) -> None:
         self.execution_id = "exec-00000000000000000000000001"
         self.workflow_id = "wf-00000000000000000000000001"
@@ -35,6 +47,8 @@ class RecordingContext:
         self.answer = answer
         self.random = Random(7)
         self.http = http or _client()
+        self.allowed = AllowedNetworks.parse(allowed)
+        self.credentials = credentials
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.tokens = 0
         self.api_calls = 0
@@ -48,5 +62,15 @@ class RecordingContext:
     def count_api_call(self) -> None:
         self.api_calls += 1
 
+    async def addresses(self, host: str, port: int) -> list[str]:
+        return await checked_addresses(self.allowed, host, port)
+
+    async def credential(self, id: str) -> Credential:
+        return self.credentials[id]
+
     async def in_thread(self, fn: Callable[[], T], on_cancel: Callable[[], None]) -> T:
-        raise NotImplementedError
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, fn)
+        except asyncio.CancelledError:
+            on_cancel()
+            raise

@@ -13,7 +13,10 @@ import httpx2
 from services.worker.logs import LogWriter, StepLog
 from shared import ids
 from shared.callbacks import mask_tokens
+from shared.credentials.base import Credential
+from shared.domain.errors import NodeError
 from shared.engine.requests import Claimed
+from shared.net.network import Network
 
 T = TypeVar("T")
 LEVELS = ("debug", "info", "warning", "error")
@@ -26,7 +29,7 @@ class StepContext:
         self,
         claimed: Claimed,
         logs: LogWriter,
-        http: httpx2.AsyncClient,
+        network: Network,
         threads: ThreadPoolExecutor,
         *,
         answer: Any = None,
@@ -38,7 +41,7 @@ class StepContext:
         self.resumed = claimed.resumed
         self.answer = answer
         self.callback_urls = callback_urls
-        self.http = http
+        self._network = network
         self.tokens = 0
         self.api_calls = 0
         self._claimed = claimed
@@ -64,6 +67,19 @@ class StepContext:
     def random(self) -> Random:
         """A generator seeded by this attempt."""
         return Random(f"{self.idempotency_key}:{self.attempt}")  # noqa: S311 - for simulation, not for secrets
+
+    @property
+    def http(self) -> httpx2.AsyncClient:
+        """The pooled client."""
+        return self._network.http
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Checked addresses of a name."""
+        return await self._network.addresses(host, port)
+
+    async def credential(self, id: str) -> Credential:
+        """A credential in clear."""
+        raise NodeError("CREDENTIAL_NOT_FOUND", f"There is no credential {id} that this workflow may use.")
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; an unknown level becomes info."""

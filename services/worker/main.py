@@ -12,7 +12,6 @@ from typing import Any
 
 import dramatiq
 import dramatiq.worker
-import httpx2
 from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
 
@@ -34,7 +33,8 @@ from shared.domain.messages import ACTOR
 from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.live import HintWriter
-from shared.net.client import make_client
+from shared.net.client import make_network
+from shared.net.network import Network
 from shared.nodes.catalogue import node_types
 from shared.publisher import make_publisher
 from shared.settings import Settings, get_settings
@@ -99,7 +99,7 @@ def run(settings: Settings) -> None:
         registry=registry,
         logs=logs,
         outside=outside,
-        http=_client(loop, settings),
+        network=_network(loop, settings),
         threads=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="blocking"),
     )
     heartbeat = Heartbeat(settings, worker_id, registry)
@@ -129,9 +129,9 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _client(loop: asyncio.AbstractEventLoop, settings: Settings) -> httpx2.AsyncClient:
-    async def make() -> httpx2.AsyncClient:
-        return make_client(settings)
+def _network(loop: asyncio.AbstractEventLoop, settings: Settings) -> Network:
+    async def make() -> Network:
+        return make_network(settings)
 
     return asyncio.run_coroutine_threadsafe(make(), loop).result()
 

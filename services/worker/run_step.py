@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
-import httpx2
 import orjson
 import psycopg
 
@@ -24,6 +23,7 @@ from shared.engine.committer import Committer
 from shared.engine.repair import ready_successors
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 from shared.log import get_logger
+from shared.net.network import Network
 from shared.publisher import Publisher
 
 PUBLISH_WAIT_S = 5.0
@@ -45,7 +45,7 @@ class StepRunner:
         registry: Registry,
         logs: LogWriter,
         outside: Outside,
-        http: httpx2.AsyncClient,
+        network: Network,
         threads: ThreadPoolExecutor,
     ) -> None:
         self._database_url = database_url
@@ -55,7 +55,7 @@ class StepRunner:
         self._registry = registry
         self._logs = logs
         self._outside = outside
-        self._http = http
+        self._network = network
         self._threads = threads
         self._current = threading.local()
 
@@ -101,7 +101,7 @@ class StepRunner:
             # What it waited for is there, but too large to take, or gone from the store.
             return failed(claimed, error)
         urls = self._outside.callback_urls(claimed)
-        ctx = StepContext(claimed, self._logs, self._http, self._threads, answer=answer, callback_urls=urls)
+        ctx = StepContext(claimed, self._logs, self._network, self._threads, answer=answer, callback_urls=urls)
         metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)
         started = time.perf_counter()
         outcome = self._runner.run(claimed, running, ctx)

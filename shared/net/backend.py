@@ -5,15 +5,14 @@ TLS and the Host header still carry the name.
 """
 
 import asyncio
-import socket
 from collections.abc import Iterable
 
 from httpcore2 import AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream, ConnectError, ConnectTimeout
 
 from shared.domain.errors import NodeError
 from shared.net.addresses import ADDRESS_NOT_ALLOWED, AllowedNetworks
+from shared.net.resolve import checked_addresses
 
-DNS_FAILED = "DNS_FAILED"
 _SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
@@ -38,8 +37,7 @@ class GuardedBackend(AsyncNetworkBackend):
         """
         try:
             async with asyncio.timeout(timeout):
-                addresses = await _resolve(host, port)
-                self._allowed.check(host, addresses, port)
+                addresses = await checked_addresses(self._allowed, host, port)
                 return await self._connect_any(addresses, port, timeout, socket_options)
         except TimeoutError:
             raise ConnectTimeout(f"no connection within {timeout} s") from None
@@ -73,16 +71,3 @@ class GuardedBackend(AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Sleep."""
         await asyncio.sleep(seconds)
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order, each once. Odd number forms (0x7f.1) resolve here too."""
-    try:
-        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError):
-        answers = []
-    if not answers:
-        raise NodeError(
-            DNS_FAILED, f"The name {host[:253]} cannot be resolved: check its spelling and DNS.", retryable=True
-        )
-    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))

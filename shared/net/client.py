@@ -9,6 +9,7 @@ import httpx2
 
 from shared.net.addresses import AllowedNetworks
 from shared.net.backend import GuardedBackend
+from shared.net.network import Network
 from shared.settings import Settings
 
 USER_AGENT = "Flowversal/0.1"
@@ -39,6 +40,11 @@ def make_client(settings: Settings, tls: ssl.SSLContext | None = None) -> httpx2
     # The client is shared by every workflow: a cookie of one must never reach another.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
+
+
+def make_network(settings: Settings, tls: ssl.SSLContext | None = None) -> Network:
+    """The network that the settings allow; `tls` as for `make_client`. Raises ValueError if the setting cannot be read."""
+    return Network(make_client(settings, tls), AllowedNetworks.parse(settings.allow_private_networks))
 
 
 class _GuardedTransport(httpx2.AsyncHTTPTransport):

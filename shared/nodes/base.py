@@ -17,11 +17,13 @@ import httpx2
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from shared.credentials.base import Credential
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
 from shared.nodes import parameters
+from shared.nodes.credential_field import CredentialOf, dynamic_credentials
 
-__all__ = ["Ask", "Call", "Context", "Done", "NodeError", "NodeType", "Params", "Wait"]
+__all__ = ["Ask", "Call", "Context", "Credential", "CredentialOf", "Done", "NodeError", "NodeType", "Params", "Wait"]
 
 T = TypeVar("T")
 
@@ -98,8 +100,21 @@ class Context(Protocol):
     def random(self) -> Random:
         """The step's own source of randomness (differs per attempt)."""
 
-    http: httpx2.AsyncClient
-    """The process's pooled client. It refuses private addresses unless a setting allows them."""
+    @property
+    def http(self) -> httpx2.AsyncClient:
+        """The process's pooled client. It refuses private addresses unless a setting allows them."""
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Where to connect for other protocols than HTTP: to one of these addresses, never to the name.
+
+        Raises NodeError DNS_FAILED, ADDRESS_NOT_ALLOWED.
+        """
+
+    async def credential(self, id: str) -> Credential:
+        """The credential with this id, `cred-…`, as a parameter marked with `CredentialOf` names it.
+
+        Raises NodeError CREDENTIAL_NOT_FOUND.
+        """
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; `level` is debug, info, warning or error."""
@@ -148,7 +163,8 @@ class NodeType:
 
     def param_problems(self, params: dict[str, Any], dynamic: AbstractSet[str]) -> list[tuple[str, str]]:
         """Every problem of raw parameters; fields named in `dynamic` hold expressions and are checked by `parse`."""
-        return parameters.problems_of(self.params, params, dynamic, list(self.check(params)))
+        known = [*self.check(params), *dynamic_credentials(self.params, dynamic)]
+        return parameters.problems_of(self.params, params, dynamic, known)
 
     def parse(self, values: Any) -> Any:
         """`params` from evaluated values. Raises NodeError INVALID_PARAMS, naming each field; values are not echoed."""

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import httpx2
 import pytest
@@ -27,6 +26,8 @@ from shared.db.few import FewConnections
 from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.engine.start import Started
+from shared.net.addresses import AllowedNetworks
+from shared.net.network import Network
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
 from tests.integration.clockwork.conftest import scene
@@ -125,7 +126,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     folder = {"FLOWVERSAL_BLOB_DIR": str(blob_folder)} if blob_folder else {}
     settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **folder})
     outside = Outside(settings, node_types(), lambda started, _: children.append(started))
-    http: Any = httpx2.AsyncClient()
+    network = Network(httpx2.AsyncClient(), AllowedNetworks())
     few = FewConnections(scene.database_url, application_name="payloads")
     store: Store = FileStore(blob_folder) if blob_folder else PostgresStore(few.borrow)
     payloads = Payloads(store, few.borrow, limits)
@@ -137,7 +138,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
         registry=registry,
         logs=logs,
         outside=outside,
-        http=http,
+        network=network,
         threads=threads,
     )
     yield Pipeline(runner, publisher, store, payloads, children)
@@ -146,7 +147,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     logs.close()
     outside.close()
     threads.shutdown()
-    asyncio.run_coroutine_threadsafe(http.aclose(), loop).result()
+    asyncio.run_coroutine_threadsafe(network.close(), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
