@@ -13,7 +13,7 @@ import httpx2
 from services.worker.logs import LogWriter, StepLog
 from shared import ids
 from shared.callbacks import mask_tokens
-from shared.credentials.base import Credential
+from shared.credentials.base import CREDENTIAL_NOT_FOUND, Credential
 from shared.domain.errors import NodeError
 from shared.engine.requests import Claimed
 from shared.net.network import Network
@@ -79,7 +79,7 @@ class StepContext:
 
     async def credential(self, id: str) -> Credential:
         """A credential in clear."""
-        raise NodeError("CREDENTIAL_NOT_FOUND", f"There is no credential {id} that this workflow may use.")
+        raise NodeError(CREDENTIAL_NOT_FOUND, f"There is no credential {id} that this workflow may use.")
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; an unknown level becomes info."""

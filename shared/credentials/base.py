@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from shared.domain.errors import NodeError
 from shared.net.network import Network
+
+HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
+CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+CREDENTIAL_CODES = {
+    CREDENTIAL_NOT_FOUND: "There is no such credential that the workflow's owner may use.",
+    HOST_NOT_ALLOWED: "The credential may not be sent to this host.",
+}
+"""What every node that uses credentials may raise."""
 
 
 class Fields(BaseModel):
@@ -30,6 +39,19 @@ class Credential:
     """`cred-…`"""
     type: str
     fields: Any = field(repr=False)
+    hosts: tuple[str, ...] = ()
+    """The only hosts that it may be sent to, in lower case; `*.example.com` means every host below; empty: any host."""
+
+    def check_host(self, host: str) -> None:
+        """To be called with the name of the host, before anything of the credential is sent. Raises NodeError HOST_NOT_ALLOWED."""
+        name = host.lower().rstrip(".")
+        if self.hosts and not any(_matches(name, pattern) for pattern in self.hosts):
+            text = f"The credential may not be sent to {name[:253]}: add the host to its allowed hosts, or use another."
+            raise NodeError(HOST_NOT_ALLOWED, text)
+
+
+def _matches(host: str, pattern: str) -> bool:
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 class CredentialType:
