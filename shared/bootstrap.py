@@ -10,9 +10,10 @@ import psycopg
 from shared import ids
 from shared.auth.passwords import hash_password
 from shared.auth.secrets import fingerprint, hint, is_token
-from shared.db import audit, tokens, users, versions, workflows
+from shared.db import audit, tokens, users, workflows
 from shared.domain.compiler import compile_definition
 from shared.domain.values import to_json
+from shared.engine.publish import publish
 from shared.examples import examples
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
@@ -72,13 +73,12 @@ def ensure_examples(connection: psycopg.Connection[Any], owner_id: UUID, base_ur
         if row is not None and row[0]:
             return []
         for example in examples(base_url):
-            compile_definition(example.definition, node_types())
+            plan = compile_definition(example.definition, node_types())
             text = to_json(example.definition, max_bytes=_DEFINITION_BYTES).decode()
             workflow = workflows.insert(
                 connection, owner_id, name=example.name, description=example.description, definition=text, shared=True
             )
-            _, number = versions.insert_published(connection, workflow.id, text, owner_id)
-            workflows.set_published(connection, workflow.id, number)
+            publish(connection, workflow.id, text, plan, owner_id)
             created.append(workflow.id)
         detail = {"workflows": [ids.encode(ids.WORKFLOW, workflow_id) for workflow_id in created]}
         audit.append(connection, owner_id, "examples.create", ids.encode(ids.USER, owner_id), detail=detail)

@@ -13,8 +13,9 @@ LETTER = "letter"
 MESSAGE = "msg"
 APPROVAL = "appr"
 CREDENTIAL = "cred"
+TRIGGER = "trg"
 TOKEN = "tok"  # noqa: S105 - a prefix, not a secret
-PREFIXES = (EXECUTION, BULK, WORKFLOW, USER, LETTER, MESSAGE, APPROVAL, CREDENTIAL, TOKEN)
+PREFIXES = (EXECUTION, BULK, WORKFLOW, USER, LETTER, MESSAGE, APPROVAL, CREDENTIAL, TRIGGER, TOKEN)
 
 
 def encode(prefix: str, value: UUID) -> str:

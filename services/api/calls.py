@@ -1,4 +1,4 @@
-"""The workflows that a definition names: those that its nodes run, and the one that follows a failure."""
+"""The workflows that a definition names: those that its nodes run, that it follows, and the one that follows a failure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from shared import ids
 from shared.db import workflows
 from shared.domain.errors import InvalidDefinition, Problem
 from shared.domain.plan import Plan
+from shared.domain.triggers.finished import TYPE as FOLLOWS
 from shared.nodes.workflow_run import TYPE as CALL
 from shared.web.database import connection
 
@@ -24,6 +25,7 @@ def check_named_workflows(workflow_id: UUID, definition: Mapping[str, Any], plan
     named = [(f"{path}.workflowId", id) for path, id, _ in calls]
     if plan.on_failure is not None:
         named.insert(0, ("settings.onFailure", plan.on_failure))
+    named += _followed(plan)
     problems = list(_unseen(named))
     for path, id, params in calls:
         if id == workflow_id:
@@ -40,6 +42,14 @@ def _calls(definition: Mapping[str, Any]) -> Iterator[tuple[str, UUID, Mapping[s
             id = ids.decode(ids.WORKFLOW, str(params.get("workflowId"))) if node["type"] == CALL else None
             if id is not None:
                 yield f"containers[{at}].nodes[{place}].params", id, params
+
+
+def _followed(plan: Plan) -> Iterator[tuple[str, UUID]]:
+    """The workflows whose ends start this one."""
+    for trigger in plan.triggers:
+        id = ids.decode(ids.WORKFLOW, trigger.config["workflowId"]) if trigger.type == FOLLOWS else None
+        if id is not None:
+            yield f"{trigger.path}.workflowId", id
 
 
 def _unseen(named: list[tuple[str, UUID]]) -> Iterator[Problem]:

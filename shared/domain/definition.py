@@ -23,6 +23,8 @@ from shared.domain.node_definition import (
     read_node,
 )
 from shared.domain.reads import has_expression
+from shared.domain.triggers.base import TriggerDefinition
+from shared.domain.triggers.read import read_triggers
 from shared.domain.values import to_json
 
 SCHEMA = 1
@@ -33,8 +35,6 @@ MAX_ITEMS = 10_000
 MAX_DEPTH = 8
 MAX_CONCURRENT = 100_000
 MAX_RATE_MS = 31 * 86_400_000
-_IMPLICIT_TRIGGERS = ("manual", "api")
-_LATER_TRIGGERS = ("schedule", "webhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class Definition:
     """The workflow that runs when a run has failed."""
     limits: Limits = field(default_factory=Limits)
     concurrency_key: str = ""
+    triggers: list[TriggerDefinition] = field(default_factory=list)
 
 
 def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Definition:
@@ -102,7 +103,7 @@ def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Defini
     top = Fields(value, "", problems)
     if top.take("schema") not in (None, SCHEMA):
         top.refuse("schema", f"this version reads schema {SCHEMA}")
-    _read_triggers(top)
+    definition.triggers = read_triggers(top)
     _read_containers(top, definition)
     _read_edges(top, definition)
     _read_settings(top.object("settings"), definition)
@@ -110,18 +111,6 @@ def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Defini
     if not definition.nodes and not problems:
         top.refuse("containers", "there is no node: add at least one")
     return definition
-
-
-def _read_triggers(top: Fields) -> None:
-    for trigger in top.objects("triggers", most=100, what="triggers"):
-        chosen = trigger.take("type")
-        if chosen in _LATER_TRIGGERS:
-            trigger.refuse("type", f"{chosen} triggers are not available in this version: start the workflow by API")
-        elif chosen not in _IMPLICIT_TRIGGERS:
-            trigger.refuse("type", "this must be `manual` or `api`; both are there without being listed")
-        else:
-            trigger.identifier("id", what="a trigger")
-            trigger.close("a trigger")
 
 
 def _read_settings(settings: Fields, definition: Definition) -> None:

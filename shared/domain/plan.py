@@ -6,6 +6,7 @@ from uuid import UUID
 
 from shared.domain import items
 from shared.domain.limits import KeyedLimits
+from shared.domain.triggers.base import TriggerDefinition
 from shared.expr import Template
 
 ERROR_PORT = "error"
@@ -105,6 +106,8 @@ class Plan:
     timeout_ms: int | None = None
     on_failure: UUID | None = None
     limits: KeyedLimits | None = None
+    triggers: tuple[TriggerDefinition, ...] = ()
+    """What starts it by itself."""
 
     def touches(self, name: str, item: str) -> tuple[tuple[str, str], ...]:
         """The rows (node, item), beside its own, that the end of a step may change: joins, and the scopes around it."""

@@ -16,9 +16,10 @@ from services.api.schemas.base import Nothing, ProblemAnswer
 from services.api.validation import compile_or_raise
 from shared import ids
 from shared.auth.access import Action
-from shared.db import audit, versions, workflows
+from shared.db import audit, versions
 from shared.db.versions import Version
 from shared.domain.errors import NotFound
+from shared.engine.publish import publish as publish_version
 from shared.queries.shapes import ms
 from shared.web.answers import answer, dumps
 from shared.web.database import connection
@@ -42,10 +43,10 @@ def publish(workflow_id: UUID) -> Response:
 
     def insert(connection: psycopg.Connection[Any]) -> Created:
         workflow = visible_workflow(workflow_id, lock=True)
-        check_named_workflows(workflow_id, workflow.definition, compile_or_raise(workflow.definition))
+        plan = compile_or_raise(workflow.definition)
+        check_named_workflows(workflow_id, workflow.definition, plan)
         text = dumps(workflow.definition).decode()
-        _, number = versions.insert_published(connection, workflow_id, text, identity().user_id)
-        workflows.set_published(connection, workflow_id, number)
+        number = publish_version(connection, workflow_id, text, plan, identity().user_id)
         target = ids.encode(ids.WORKFLOW, workflow_id)
         detail = {"version": number}
         audit.append(connection, identity().user_id, "workflow.publish", target, detail=detail, address=address())

@@ -10,6 +10,7 @@ from shared.domain.errors import InvalidDefinition
 from shared.nodes.catalogue import node_types
 from tests.factories import chain, container, definition, edge, loop, node
 
+FOLLOWS = {"id": "t", "type": "execution", "workflowId": "wf-00000000000000000000000001"}
 NODE = "containers[0].nodes[0]"
 
 
@@ -150,9 +151,13 @@ def test_an_edge(edges: list[Any], path: str, words: str) -> None:
         ({"containers": {}}, "containers", "a list of containers"),
         ({"containers": [5]}, "containers[0]", "must be an object"),
         (chain(1) | {"schema": 2}, "schema", "schema 1"),
-        (chain(1) | {"triggers": [{"type": "schedule"}]}, "triggers[0].type", "not available in this version"),
-        (chain(1) | {"triggers": [{"type": "webhook"}]}, "triggers[0].type", "not available in this version"),
-        (chain(1) | {"triggers": [{"type": "mail"}]}, "triggers[0].type", "`manual` or `api`"),
+        (chain(1) | {"triggers": [{"type": "mail"}]}, "triggers[0].type", "`manual`, `api`"),
+        (chain(1) | {"triggers": [{"type": "execution"}]}, "triggers[0].id", "needs an `id`"),
+        (chain(1) | {"triggers": [FOLLOWS, FOLLOWS]}, "triggers[1].id", "used by another trigger"),
+        (chain(1) | {"triggers": [FOLLOWS | {"workflowId": "x"}]}, "triggers[0].workflowId", "id of the workflow"),
+        (chain(1) | {"triggers": [FOLLOWS | {"on": []}]}, "triggers[0].on", "at least one"),
+        (chain(1) | {"triggers": [FOLLOWS | {"on": [[]]}]}, "triggers[0].on", "at least one"),
+        (chain(1) | {"triggers": [FOLLOWS | {"cron": ""}]}, "triggers[0].cron", "no field `cron`"),
         (chain(1) | {"settings": {"timeoutMs": 0}}, "settings.timeoutMs", "from 1 to"),
         (chain(1) | {"settings": {"maxConcurrent": 0}}, "settings.maxConcurrent", "from 1 to"),
         (chain(1) | {"settings": {"maxPerKey": 2}}, "settings.maxPerKey", "needs a `concurrencyKey`"),
