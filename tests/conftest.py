@@ -1,6 +1,6 @@
 """The fixtures every test may use: real servers, started at the first use."""
 
-from tests.servers.folder import server_folder
+from tests.servers.folder import disk_folder, server_folder
 from tests.servers.postgres import (
     database_url,
     durable_postgres,
@@ -15,6 +15,7 @@ from tests.servers.valkey import redis_url, session_valkey, valkey
 __all__ = [
     "amqp_url",
     "database_url",
+    "disk_folder",
     "durable_postgres",
     "empty_database_url",
     "postgres",
