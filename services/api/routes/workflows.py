@@ -13,7 +13,6 @@ from services.api.operation import operation
 from services.api.reading import read_json
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import ProblemAnswer
-from services.api.validation import compile_or_raise, definition_problems
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, workflows
@@ -24,6 +23,7 @@ from shared.web.answers import answer, dumps
 from shared.web.database import commit, connection
 from shared.web.guard import address, identity
 from shared.web.problems import ProblemError
+from shared.web.validation import compile_or_raise, definition_problems
 
 blueprint = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
 
