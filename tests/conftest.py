@@ -1,5 +1,7 @@
 """The fixtures every test may use: real servers, started at the first use."""
 
+from hypothesis import HealthCheck, settings
+
 from tests.servers.folder import disk_folder, server_folder
 from tests.servers.postgres import (
     database_url,
@@ -28,3 +30,7 @@ __all__ = [
     "template_database",
     "valkey",
 ]
+
+# How quickly examples are made says something of the machine and its other work, nothing of what is tested.
+settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("any machine")

@@ -8,6 +8,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 from services.api import routes
 from services.api.publishing import install_outbox
+from services.api.vault import install_vault
 from shared import ids
 from shared.auth.signin import SignIn
 from shared.settings import Settings, get_settings
@@ -35,10 +36,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         "letter": _LetterId,
         "token": _TokenId,
         "bulk": _BulkId,
+        "credential": _CredentialId,
     }
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
     install_outbox(app, settings.broker_url, settings.redis_url)
+    install_vault(app, settings)
     install_metering(app)
     install_unread(app)
     install_guard(app)
@@ -80,3 +83,7 @@ class _TokenId(_Id):
 
 class _BulkId(_Id):
     prefix = ids.BULK
+
+
+class _CredentialId(_Id):
+    prefix = ids.CREDENTIAL
