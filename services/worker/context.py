@@ -8,8 +8,6 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import httpx2
-
 from services.worker.logs import LogWriter, StepLog
 from shared import ids
 from shared.callbacks import mask_tokens
@@ -17,6 +15,7 @@ from shared.credentials.base import CREDENTIAL_NOT_FOUND, Credential
 from shared.domain.errors import NodeError
 from shared.engine.requests import Claimed
 from shared.net.network import Network
+from shared.net.pooled import HttpClient
 
 T = TypeVar("T")
 LEVELS = ("debug", "info", "warning", "error")
@@ -69,7 +68,7 @@ class StepContext:
         return Random(f"{self.idempotency_key}:{self.attempt}")  # noqa: S311 - for simulation, not for secrets
 
     @property
-    def http(self) -> httpx2.AsyncClient:
+    def http(self) -> HttpClient:
         """The pooled client."""
         return self._network.http
 

@@ -16,7 +16,7 @@ CODES = {
     "CONNECT_TIMEOUT": "The host did not accept a connection in time.",
     "TLS_FAILED": "The secure connection failed, for example because of the certificate.",
     "CONNECTION_LOST": "The connection broke before the answer was complete.",
-    "INVALID_RESPONSE": "The answer cannot be read as HTTP.",
+    "INVALID_RESPONSE": "The answer cannot be read: it is not HTTP, or damaged, or not the kind that was asked for.",
     "INVALID_REQUEST": "The request breaks the rules of HTTP, for example by a header.",
 }
 """The codes that `failure` and the guarded network raise."""

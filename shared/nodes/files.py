@@ -6,16 +6,15 @@ import re
 from functools import cached_property
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from shared.net.bodies import file_value
+from shared.net.bodies import MEDIA_TYPE, file_value
 
-__all__ = ["FileValue", "file_value", "is_file"]
+__all__ = ["FileValue", "file_value", "is_file", "read_file"]
 
 UNKNOWN_TYPE = "application/octet-stream"
 MAX_NAME = 255
-_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}( *;[\x20-\x7e]*)?")
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\]")
 _SPACE = re.compile(r"\s+")
 
@@ -35,7 +34,7 @@ class FileValue(BaseModel):
     @field_validator("content_type")
     @classmethod
     def _known_type(cls, value: str) -> str:
-        if value and not _CONTENT_TYPE.fullmatch(value):
+        if value and not MEDIA_TYPE.fullmatch(value):
             raise ValueError("this must be a media type, such as application/pdf")
         return value or UNKNOWN_TYPE
 
@@ -68,3 +67,16 @@ class FileValue(BaseModel):
 def is_file(value: Any) -> bool:
     """Whether a JSON value is meant as a file: an object with `base64` and nothing that a file does not have."""
     return isinstance(value, dict) and "base64" in value and value.keys() <= {"base64", "contentType", "bytes", "name"}
+
+
+def read_file(value: Any) -> FileValue:
+    """The file that a JSON value is. Raises ValueError with one sentence, without the content."""
+    try:
+        return FileValue.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        text = first["msg"].removeprefix("Value error, ")
+        raise ValueError(
+            f"a file is {{base64, contentType, bytes, name}}: {place}{': ' if place else ''}{text}"
+        ) from None
