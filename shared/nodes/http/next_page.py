@@ -87,7 +87,7 @@ def link_header(headers: httpx2.Headers) -> str | None:
 
 
 def cursor_of(body: Any, path: str) -> str | int | None:
-    """The next cursor; None at the end. Raises NodeError PAGINATION_FAILED if it is neither text nor a number."""
+    """The next cursor; None at the end, which some servers write as 0. Raises NodeError PAGINATION_FAILED if it is neither text nor a number."""
     value = at_path(body, path)
     if value in (None, "", False, MISSING):
         return None
