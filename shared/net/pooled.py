@@ -3,6 +3,7 @@
 import ssl
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
 
 import httpcore2
 import httpx2
@@ -45,6 +46,13 @@ class HttpClient(GuardedClient):
         """Close all connections, those of the variants too."""
         await self.variants.close()
         await super().aclose()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The same; the library's own does not come by `aclose`."""
+        await self.variants.close()
+        await super().__aexit__(kind, error, trace)
 
 
 class _GuardedTransport(httpx2.AsyncHTTPTransport):
