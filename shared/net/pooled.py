@@ -48,11 +48,14 @@ class HttpClient(GuardedClient):
         await super().aclose()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
     ) -> None:
         """The same; the library's own does not come by `aclose`."""
         await self.variants.close()
-        await super().__aexit__(kind, error, trace)
+        await super().__aexit__(exc_type, exc_value, traceback)
 
 
 class _GuardedTransport(httpx2.AsyncHTTPTransport):
