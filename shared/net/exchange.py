@@ -47,6 +47,7 @@ class _Exchange:
     call: Call
     accepted: Accepted
     status: int | None = None
+    sent: bool = False
 
     async def run(self) -> Answer:
         started = time.perf_counter()
@@ -55,7 +56,7 @@ class _Exchange:
             answer = await self._send()
             result = f"status {answer.status}"
         except httpx2.HTTPError as error:
-            failed = failure(error, self.call.host)
+            failed = failure(error, self.call.host, sent=self.sent)
             result = failed.code
             raise failed from None
         except NodeError as error:
@@ -104,4 +105,5 @@ class _Exchange:
 
     async def _trace(self, event: str, _: dict[str, Any]) -> None:
         if event.endswith(".send_request_headers.complete"):
+            self.sent = True
             self.caller.count_api_call()

@@ -5,18 +5,15 @@ from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 
-import httpcore2
 import httpx2
 
 from shared.net.addresses import AllowedNetworks
-from shared.net.backend import GuardedBackend
+from shared.net.connections import GuardedPool
 from shared.net.tokens import Tokens
 from shared.net.variants import Variants
 
 USER_AGENT = "Flowversal/0.1"
 CONNECT_TIMEOUT_S = 10.0
-_IDLE_CONNECTIONS = 64
-_IDLE_S = 5.0
 
 
 class GuardedClient(httpx2.AsyncClient):
@@ -63,13 +60,5 @@ class _GuardedTransport(httpx2.AsyncHTTPTransport):
 
     def __init__(self, allowed: AllowedNetworks, tls: ssl.SSLContext) -> None:
         super().__init__(verify=tls, http2=True, trust_env=False)
-        # The pool takes a backend, the transport around it does not pass one on.
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=None,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
-            keepalive_expiry=_IDLE_S,
-            http1=True,
-            http2=True,
-            network_backend=GuardedBackend(allowed),
-        )
+        # The library's own pool takes no backend by way of its transport.
+        self._pool = GuardedPool(allowed, tls)
