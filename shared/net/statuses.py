@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, quote_plus
 
 import httpx2
 
 from shared.domain.errors import NodeError
 from shared.net.bodies import read_body
-from shared.net.calls import SENT_ANYWHERE, SHORTEST_SECRET, Call
+from shared.net.calls import MASK, SENT_ANYWHERE, Call, without_secrets
 from shared.net.failures import retry_after_s
 
 HTTP_STATUS = "HTTP_STATUS"
@@ -85,9 +84,5 @@ def masked(text: str, call: Call) -> str:
     """The text without the values of the call's headers and without its secrets."""
     for sent in (value.decode(errors="replace") for name, value in call.headers.items() if name not in SENT_ANYWHERE):
         for part in (sent, sent.rpartition(" ")[2]):
-            text = text.replace(part, "•••") if len(part) >= _SHORTEST_HEADER else text
-    for secret in call.secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            for form in (secret, quote(secret, ""), quote_plus(secret)):
-                text = text.replace(form, "•••")
-    return text
+            text = text.replace(part, MASK) if len(part) >= _SHORTEST_HEADER else text
+    return without_secrets(text, call)

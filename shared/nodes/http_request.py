@@ -1,5 +1,6 @@
 """`http.request`: sends one HTTP request and returns the answer."""
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from shared.nodes.http.scalars import items
 
 # Answers up to here need no room of their own in the worker's memory.
 _USUAL_BYTES = 4_000_000
+_BUILT_AT_ONCE = 1_000_000
 
 
 class HttpRequest(NodeType):
@@ -62,8 +64,8 @@ class HttpRequest(NodeType):
 
     async def run(self, ctx: Context, params: HttpRequestParams) -> Done:
         """Send, follow redirects, read, page by page. Raises NodeError with the codes above."""
-        call = build_call(params, ctx.idempotency_key)
         started = time.perf_counter()
+        call = await _built(params, ctx.idempotency_key)
         async with within(params.timeout_ms / 1_000, call.host):
             secret = await ctx.credential(params.credential) if params.credential else None
             session = Session(ctx, params.accepted(), secret)
@@ -77,7 +79,7 @@ async def _output(answer: Answer, params: HttpRequestParams, started: float) -> 
     took_ms = _ms_since(started)
     return {
         "status": answer.status,
-        "headers": header_values(answer.headers),
+        "headers": header_values(answer),
         "body": await answer_body(answer, params.response_type),
         "durationMs": took_ms,
     }
@@ -90,7 +92,7 @@ async def _pages(pages: Pages, started: float) -> dict[str, Any]:
         "pages": pages.pages,
         "complete": pages.complete,
         "status": pages.last.status if pages.last else None,
-        "headers": header_values(pages.last.headers) if pages.last else {},
+        "headers": header_values(pages.last) if pages.last else {},
         "durationMs": _ms_since(started),
     }
 
@@ -106,6 +108,13 @@ async def _tls(ctx: Context, params: HttpRequestParams, host: str) -> Tls | None
     secret.check_host(host)
     found: Tls = secret.fields.tls(params.ca_certificate)
     return found
+
+
+async def _built(params: HttpRequestParams, idempotency_key: str) -> Call:
+    # Large files would hold up every other step on the loop.
+    if file_bytes(params.body, params.body_type) > _BUILT_AT_ONCE:
+        return await asyncio.to_thread(build_call, params, idempotency_key)
+    return build_call(params, idempotency_key)
 
 
 def build_call(params: HttpRequestParams, idempotency_key: str) -> Call:

@@ -5,11 +5,10 @@ import re
 from typing import Any, Literal
 from urllib.parse import unquote
 
-import httpx2
-
 from shared.domain.errors import InvalidValue, NodeError
 from shared.domain.values import from_json
 from shared.net.bodies import INVALID_RESPONSE, body_text, body_value, file_value
+from shared.net.calls import without_secrets
 from shared.net.exchange import Answer
 from shared.nodes.files import MAX_NAME
 
@@ -62,9 +61,12 @@ def file_name(answer: Answer) -> str | None:
     return None if name in ("", ".", "..") else name
 
 
-def header_values(headers: httpx2.Headers) -> dict[str, Any]:
-    """Names in lower case, repeated ones joined by ", "; `set-cookie` is a list."""
+def header_values(answer: Answer) -> dict[str, Any]:
+    """Names in lower case, repeated ones joined by ", "; `set-cookie` is a list.
+
+    Our secrets are masked: links and redirects repeat the query that they were asked with.
+    """
     values: dict[str, list[str]] = {}
-    for name, value in headers.multi_items():
-        values.setdefault(name, []).append(value)
+    for name, value in answer.headers.multi_items():
+        values.setdefault(name, []).append(without_secrets(value, answer.call))
     return {name: found if name == "set-cookie" else ", ".join(found) for name, found in values.items()}

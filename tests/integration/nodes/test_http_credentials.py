@@ -121,6 +121,20 @@ def test_a_server_that_sends_the_secret_on_to_another_host_is_not_followed() -> 
     run(scenario())
 
 
+def test_a_header_of_the_answer_that_repeats_it_is_masked() -> None:
+    async def scenario() -> None:
+        async def again(request: Request, writer: asyncio.StreamWriter) -> None:
+            link = f"<{request.target}&page=2>; rel=next"
+            await respond(status="302 Found", location=request.target, link=link)(request, writer)
+
+        async with web(x=again) as site:
+            output, _ = await ask(site, QUERY, followRedirects=False)
+            assert output["headers"]["location"] == "/x?api_key=•••"
+            assert output["headers"]["link"] == "</x?api_key=•••&page=2>; rel=next"
+
+    run(scenario())
+
+
 def test_it_goes_to_its_hosts_only_and_is_not_sent_at_all_to_others() -> None:
     async def scenario() -> None:
         async with web(x=respond(b"ok")) as site:

@@ -112,6 +112,7 @@ def test_secrets_are_masked_as_they_are_and_as_they_are_in_urls() -> None:
     call = with_query(with_header(get("http://example.com/"), "x-key", "abc def/ghi"), "key", "p&q/r")
     told = masked("abc def/ghi p&q/r p%26q%2Fr abc+def%2Fghi ok", call)
     assert told == "••• ••• ••• ••• ok"
+    assert masked('{"key": "w\\u00f6rd\\"1"}', with_query(call, "key", 'wörd"1')) == '{"key": "•••"}'
 
 
 def test_a_call_does_not_show_what_it_carries() -> None:
