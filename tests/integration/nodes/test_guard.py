@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -146,4 +148,38 @@ def test_a_redirect_in_disguise_never_arrives_inside(location: str) -> None:
             assert error.code in ("ADDRESS_NOT_ALLOWED", "INVALID_URL", "DNS_FAILED", "CONNECTION_LOST")
             assert context.api_calls <= 2
 
+    run(scenario())
+
+
+def test_names_that_nobody_resolves_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    asked = threading.Semaphore(0)
+
+    def stalls(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != "stalls.test":
+            return System(host, port, *args, **kwargs)
+        asked.release()
+        ended.wait(20)
+        raise socket.gaierror
+
+    async def scenario() -> None:
+        async with web(x=respond(b"ok")) as site, client() as http:
+            tasks = [
+                asyncio.create_task(call(RecordingContext(http), url="http://stalls.test/", timeoutMs=20_000))
+                for _ in range(60)
+            ]
+            try:
+                assert await asyncio.to_thread(asked.acquire, timeout=10)
+                started = time.monotonic()
+                assert (await call(RecordingContext(http), url=site.url("/x")))["body"] == "ok"
+                assert await asyncio.to_thread(lambda: "ok") == "ok"
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                assert all(task.cancelled() for task in tasks)
+                assert time.monotonic() - started < 1
+            finally:
+                ended.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", stalls)
     run(scenario())

@@ -9,6 +9,7 @@ from shared.domain.errors import NodeError
 from shared.net.addresses import AllowedNetworks
 from shared.net.backend import GuardedBackend
 from shared.net.calls import parse_url
+from shared.net.resolve import checked_addresses
 from tests import aio
 
 PRIVATE = """
@@ -143,3 +144,12 @@ def test_an_allowed_address_is_connected_to_by_any_name() -> None:
 def test_local_sockets_are_refused() -> None:
     with pytest.raises(NodeError, match="local sockets"):
         aio.run(GuardedBackend(AllowedNetworks()).connect_unix_socket("/run/some.sock"))
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("a\x00b", 80), ("x" * 300, 80), ("a..b", 80), ("", 80), ("nothing.invalid", 99_999)]
+)
+def test_what_no_resolver_takes_is_a_name_that_cannot_be_resolved(host: str, port: int) -> None:
+    with pytest.raises(NodeError) as caught:
+        aio.run(checked_addresses(AllowedNetworks(), host, port))
+    assert caught.value.code in ("DNS_FAILED", "ADDRESS_NOT_ALLOWED")
