@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
 from shared.net.client import make_client
+from shared.net.pooled import HttpClient
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
@@ -101,7 +100,7 @@ async def stall(_: Request, __: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def client(allowed: str = LOCAL, tls: ssl.SSLContext | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(allowed: str = LOCAL, tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpClient]:
     """A client that may reach this machine."""
     settings = Settings().model_copy(update={"allow_private_networks": allowed})
     async with make_client(settings, tls) as found:

@@ -18,9 +18,11 @@ KNOWN = {
     "delay",
     "fail",
     "http.request",
+    "notify",
     "simulate",
     "transform",
     "wait.callback",
+    "webhook.call",
     "workflow.run",
 }
 
