@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from shared.domain.errors import NodeError
 from shared.net.authorise import Authorises
 from shared.net.caller import Unrecorded
-from shared.net.calls import Call, parse_url, without_user
+from shared.net.calls import Call, parse_url
 from shared.net.deadline import within
 from shared.net.exchange import follow
 from shared.net.network import Network
@@ -40,7 +40,7 @@ async def probe(network: Network, fields: Authorises | None, test_url: str | Non
     """Ask the address with the credential: a sentence with the status. Raises NodeError, NO_TEST_URL if there is none."""
     if not test_url:
         raise NodeError(NO_TEST_URL, "There is nothing to try it on: set a test URL that answers 2xx to a GET.")
-    call = without_user(Call("GET", parse_url(test_url), {}, tls=tls))
+    call = Call("GET", parse_url(test_url), {}, tls=tls)
     accepted = Accepted(_MAX_BYTES, fails=not_2xx, max_redirects=_MAX_REDIRECTS)
     async with within(TEST_TIMEOUT_S, call.host):
         answer = await follow(Unrecorded(network.http), fields.authorise(call) if fields else call, accepted)

@@ -67,7 +67,7 @@ def parse_url(text: str) -> httpx2.URL:
     # Browsers take a backslash for a slash: what they would ask is another host than the one behind the "@".
     if b"%5C" in url.userinfo.upper():
         raise NodeError(INVALID_URL, "The user in the URL must not contain a backslash.")
-    return url.copy_with(fragment=None)
+    return url.copy_with(fragment=None) if url.fragment else url
 
 
 def without_user(call: Call) -> Call:

@@ -9,7 +9,7 @@ import httpx2
 from shared.domain.errors import NodeError
 from shared.net.bodies import read_body
 from shared.net.caller import Caller
-from shared.net.calls import Call, redirected
+from shared.net.calls import Call, redirected, without_user
 from shared.net.failures import failure
 from shared.net.statuses import HTTP_STATUS, Accepted, status_error
 
@@ -30,9 +30,10 @@ class Answer:
 async def follow(caller: Caller, call: Call, accepted: Accepted) -> Answer:
     """Send a request and follow redirects as far as they are accepted; every address on the way is checked.
 
-    Raises StatusError, NodeError with the codes of `failures`, `calls` and `bodies`, TOO_MANY_REDIRECTS. The caller
-    bounds the time.
+    A user in the URL becomes a header, unless there is one. The caller bounds the time. Raises StatusError, NodeError
+    with the codes of `failures`, `calls`, `bodies` and `tls`, TOO_MANY_REDIRECTS.
     """
+    call = without_user(call)
     for _ in range((accepted.max_redirects or 0) + 1):
         answer = await _Exchange(caller, call, accepted).run()
         if answer.following is None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from shared.net.calls import CALL_CODES, Call, parse_url, without_user
+from shared.net.calls import CALL_CODES, Call, parse_url
 from shared.net.deadline import within
 from shared.net.exchange import Answer
 from shared.net.failures import CODES
@@ -130,4 +130,4 @@ def build_call(params: HttpRequestParams, idempotency_key: str) -> Call:
     headers = {"idempotency-key": idempotency_key.encode()} | given
     if content_type and ("content-type" not in headers or params.body_type == "multipart"):
         headers["content-type"] = content_type
-    return without_user(Call(params.method, url, headers, body))
+    return Call(params.method, url, headers, body)

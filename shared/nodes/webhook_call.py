@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from shared.domain.errors import InvalidValue
 from shared.domain.values import to_json
-from shared.net.calls import CALL_CODES, MAX_URL, Call, parse_url, without_user
+from shared.net.calls import CALL_CODES, MAX_URL, Call, parse_url
 from shared.net.deadline import within
 from shared.net.exchange import follow
 from shared.net.failures import CODES
@@ -96,4 +96,4 @@ def _call(params: WebhookCallParams, id: str, secret: Credential | None) -> Call
     except ValueError as error:
         raise NodeError("INVALID_SECRET", f"The signing secret cannot be used: {error}. Store it again.") from None
     headers = {"content-type": b"application/json", "idempotency-key": id.encode()} | given | signed
-    return without_user(Call(params.method, parse_url(params.url), headers, body))
+    return Call(params.method, parse_url(params.url), headers, body)

@@ -99,7 +99,10 @@ async def site(folder: Path, attack: Attack) -> AsyncIterator[tuple[str, ssl.SSL
     tls, file = certificate(folder, "localhost")
     tls.set_alpn_protocols(["h2"])
 
+    serving: set[asyncio.Task[None] | None] = set()
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         protocol = H2Connection(H2Configuration(client_side=False))
         protocol.initiate_connection()
         try:
@@ -112,7 +115,7 @@ async def site(folder: Path, attack: Attack) -> AsyncIterator[tuple[str, ssl.SSL
                     if isinstance(event, RequestReceived):
                         writer.write(protocol.data_to_send())
                         await attack(writer, event.stream_id)
-        except (ConnectionError, ssl.SSLError):
+        except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -123,6 +126,9 @@ async def site(folder: Path, attack: Attack) -> AsyncIterator[tuple[str, ssl.SSL
         yield f"https://localhost:{port}/", ssl.create_default_context(cafile=str(file))
     finally:
         server.close()
+        for task in serving:
+            if task is not None:
+                task.cancel()
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,18 @@ def test_the_token_is_asked_for_once_and_sent_with_every_request() -> None:
     run(scenario())
 
 
+def test_a_user_in_the_token_url_does_not_take_the_place_of_the_client() -> None:
+    async def scenario() -> None:
+        issuer = Issuer()
+        async with web(token=issuer.token, api=issuer.api) as site, client() as http:
+            url = site.url("/token").replace("//", "//other:word@")
+            secret = credential("oauth2.client", tokenUrl=url, clientId="me", clientSecret="s3cret")
+            await call(RecordingContext(http, credentials=vault(secret)), url=site.url("/api"), credential=ID)
+            assert base64.b64decode(site.seen[0].headers["authorization"][6:]) == b"me:s3cret"
+
+    run(scenario())
+
+
 def test_id_and_secret_may_be_fields_of_the_form_with_others() -> None:
     async def scenario() -> None:
         issuer = Issuer()
