@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from services.api.access import visible_workflow
 from services.api.calls import check_named_workflows
 from services.api.idempotency import Created, create_once
+from services.api.named_credentials import check_named_credentials
 from services.api.operation import operation
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
@@ -43,6 +44,7 @@ def publish(workflow_id: UUID) -> Response:
     def insert(connection: psycopg.Connection[Any]) -> Created:
         workflow = visible_workflow(workflow_id, lock=True)
         check_named_workflows(workflow_id, workflow.definition, compile_or_raise(workflow.definition))
+        check_named_credentials(workflow)
         text = dumps(workflow.definition).decode()
         _, number = versions.insert_published(connection, workflow_id, text, identity().user_id)
         workflows.set_published(connection, workflow_id, number)
