@@ -66,7 +66,13 @@ def body_value(body: bytes, content_type: str) -> Any:
     text = _text(body, kind, options)
     if text is not None and "\x00" not in text:
         return text
-    return {"base64": base64.b64encode(body).decode(), "contentType": kind[:200], "bytes": len(body)}
+    return file_value(body, kind)
+
+
+def file_value(content: bytes, content_type: str, name: str | None = None) -> dict[str, Any]:
+    """A file as a JSON value; `shared/nodes/files.py` reads it."""
+    value = {"base64": base64.b64encode(content).decode(), "contentType": content_type[:200], "bytes": len(content)}
+    return value if name is None else value | {"name": name}
 
 
 def _text(body: bytes, kind: str, options: str) -> str | None:
