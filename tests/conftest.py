@@ -1,6 +1,7 @@
 """The fixtures every test may use: real servers, started at the first use."""
 
 from tests.servers.folder import server_folder
+from tests.servers.mariadb import mariadb_database, session_mariadb
 from tests.servers.postgres import (
     database_url,
     durable_postgres,
@@ -17,10 +18,12 @@ __all__ = [
     "database_url",
     "durable_postgres",
     "empty_database_url",
+    "mariadb_database",
     "postgres",
     "rabbitmq",
     "redis_url",
     "server_folder",
+    "session_mariadb",
     "session_postgres",
     "session_rabbitmq",
     "session_valkey",

@@ -1,21 +1,25 @@
 """Fields that the credentials of servers share."""
 
 import re
+from ipaddress import IPv6Address
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from shared.net.certificates import MAX_PEM, tls_context
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?|\[?[0-9A-Fa-f:.]{2,45}\]?")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
 
 
 def _host(text: str) -> str:
     """No lists, paths, options or local sockets: one name or address."""
-    clean = text.strip()
-    if not _HOST.fullmatch(clean):
-        raise ValueError("this must be the name or address of one host, without a scheme and a port")
-    return clean.strip("[]")
+    clean = text.strip().removeprefix("[").removesuffix("]")
+    if not _NAME.fullmatch(clean):
+        try:
+            return str(IPv6Address(clean))
+        except ValueError:
+            raise ValueError("this must be the name or address of one host, without a scheme and a port") from None
+    return clean
 
 
 def _pem(text: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """How the nodes of a process reach other systems: over HTTP, or by addresses that were checked."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 
@@ -15,6 +16,8 @@ class Network:
     http: httpx2.AsyncClient
     """The pooled client that all share."""
     allowed: AllowedNetworks
+    sqlite_dir: Path | None = None
+    """The folder below which steps may use SQLite files; None: none at all."""
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where to connect for other protocols than HTTP: to one of these addresses, never to the name.

@@ -66,13 +66,14 @@ async def over_socket(sock: socket.socket, work: Callable[[], T], run: InThread)
             return work()
 
     try:
-        return await run(job, lambda: _cut(handle))
+        return await run(job, lambda: cut(handle))
     finally:
         handle.close()
         if not started:
             sock.close()
 
 
-def _cut(handle: socket.socket) -> None:
+def cut(handle: socket.socket) -> None:
+    """End a connection for whoever waits on it."""
     with contextlib.suppress(OSError):
         handle.shutdown(socket.SHUT_RDWR)
