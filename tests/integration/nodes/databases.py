@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -27,7 +27,7 @@ def context_for(type: str, **fields: Any) -> RecordingContext:
     folder = fields.pop("sqliteDir", None)
     known = credential_types()[type]
     credential = Credential(CREDENTIAL, type, known.fields.model_validate(fields))
-    return RecordingContext(allowed=LOCAL, credentials={CREDENTIAL: credential}, sqlite_dir=folder)
+    return RecordingContext(allowed=f"{LOCAL}, ::1/128", credentials={CREDENTIAL: credential}, sqlite_dir=folder)
 
 
 def postgres_context(server: Postgres, database: str, *, admin: bool = False, **fields: Any) -> RecordingContext:
@@ -65,6 +65,13 @@ async def refused(context: RecordingContext, sql: str, params: Any = None, **mor
     except NodeError as error:
         return error
     raise AssertionError(f"no error, but {output}")
+
+
+async def until(context: RecordingContext, sql: str, params: Any, wanted: Callable[[Any], bool]) -> None:
+    """Wait until a query's only value is as wanted."""
+    async with asyncio.timeout(20):
+        while not wanted(await value(context, sql, params)):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.02)
 
 
 async def value(context: RecordingContext, sql: str, params: Any = None, **more: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.standalone.servers.postgres import Postgres
-from tests.integration.nodes.databases import database_of, postgres_context, query, refused, run, value
+from tests.integration.nodes.databases import database_of, postgres_context, query, refused, run, until, value
 
 VALUES: list[tuple[str, Any, str]] = [
     ("NULL::int", None, "int4"),
@@ -160,8 +160,10 @@ def test_nothing_is_changed_in_mode_read(session_postgres: Postgres, database: s
             "CREATE SEQUENCE s",
             "CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'INSERT INTO t VALUES (8) RETURNING id'",
             "CREATE FUNCTION commits() RETURNS int LANGUAGE plpgsql AS 'BEGIN COMMIT; INSERT INTO t VALUES (8); RETURN 1; END'",
-            "CREATE FUNCTION opens() RETURNS int LANGUAGE plpgsql AS $$ BEGIN "
-            "PERFORM set_config('transaction_read_only', 'off', true); INSERT INTO t VALUES (8); RETURN 1; END $$",
+            (
+                "CREATE FUNCTION opens() RETURNS int LANGUAGE plpgsql AS $$ BEGIN "
+                "PERFORM set_config('transaction_read_only', 'off', true); INSERT INTO t VALUES (8); RETURN 1; END $$"
+            ),
         ):
             await query(context, setup, mode="write")
         error = await refused(context, sql)
@@ -212,9 +214,7 @@ async def nothing_runs(server: Postgres, database: str) -> None:
     """Wait until no other connection to the database is left."""
     context = postgres_context(server, database)
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"
-    async with asyncio.timeout(10):
-        while await value(context, others, {"name": database}):
-            await asyncio.sleep(0.02)
+    await until(context, others, {"name": database}, lambda count: count == 0)
 
 
 ENDLESS = (
@@ -232,9 +232,7 @@ def test_a_cancel_returns_at_once_and_stops_the_database_too(
         context, watcher = (postgres_context(session_postgres, database) for _ in range(2))
         task = asyncio.ensure_future(query(context, sql))
         running = "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND state = 'active' AND query = :sql"
-        while not await value(watcher, running, {"name": database, "sql": sql}):
-            assert not task.done()
-            await asyncio.sleep(0.02)
+        await until(watcher, running, {"name": database, "sql": sql}, bool)
         begun = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -273,7 +271,7 @@ def test_logins_and_addresses_that_do_not_work_are_named(
         assert "hunter22" not in wrong.message
         empty = await refused(postgres_context(session_postgres, database, password=""), "SELECT 1")
         assert empty.code == "DB_LOGIN"
-        missing = await refused(postgres_context(session_postgres, database, database="missing"), "SELECT 1")
+        missing = await refused(postgres_context(session_postgres, "missing"), "SELECT 1")
         assert missing.code == "DB_LOGIN"
         for tls in ("require", "verify-full"):
             plain = await refused(postgres_context(session_postgres, database, tls=tls), "SELECT 1")
