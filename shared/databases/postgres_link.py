@@ -6,6 +6,7 @@ libpq connects to an address that was checked before; it reads no environment va
 import array
 import contextlib
 import fcntl
+import os
 import select
 import socket
 import tempfile
@@ -27,8 +28,9 @@ from shared.net.certificates import system_bundle
 _CANCEL_S = 2.0
 _LOOK_S = 1.0
 _POLLING = pq.PollingStatus
-# Kept by the system for each connection, before we have read anything.
-_SLACK_BYTES = 8_000_000
+# libpq reads as long as something is there: with a small buffer below it, it comes back to us in between.
+_RECEIVED_BYTES = 128_000
+_SLACK_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class PostgresLink:
                     raise NodeError("DB_CONNECT", text, retryable=True) from None
                 status = pgconn.connect_poll()
         pgconn.nonblocking = 1
+        with socket.socket(fileno=os.dup(pgconn.socket)) as handle:
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
         return pgconn
 
     def _stop_query(self, cancel: pq.abc.PGcancelConn) -> None:
