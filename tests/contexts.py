@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ class RecordingContext:
         resumed: bool = False,
         answer: Any = None,
         credentials: Mapping[str, Credential] = MappingProxyType({}),
+        sqlite_dir: Path | None = None,
     ) -> None:
         self.execution_id = "exec-00000000000000000000000001"
         self.workflow_id = "wf-00000000000000000000000001"
@@ -48,6 +50,7 @@ class RecordingContext:
         self.http = http or _client()
         self.allowed = AllowedNetworks.parse(allowed)
         self.credentials = credentials
+        self.sqlite_dir = sqlite_dir
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.tokens = 0
         self.api_calls = 0

@@ -1,6 +1,6 @@
 """`python -m services.api.try_credential`: try the credential on standard input, say what came of it, end within its limit.
 
-In: `{type, fields, allowPrivateNetworks, limitS}`. Out: one line, `{ok, message}`.
+In: `{type, fields, settings, limitS}`. Out: one line, `{ok, message}`.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ def main() -> None:
 def _try(given: dict[str, Any], out: int) -> tuple[bool, str]:
     kind = credential_types()[given["type"]]
     fields = kind.fields.model_validate(given["fields"])
-    settings = Settings.model_validate({"FLOWVERSAL_ALLOW_PRIVATE_NETWORKS": given["allowPrivateNetworks"]})
+    settings = Settings.model_validate(given["settings"])
 
     async def run() -> str:
         network = make_network(settings)

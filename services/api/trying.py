@@ -70,7 +70,10 @@ def try_credential(kind: CredentialType, fields: BaseModel, user_id: UUID) -> di
     given = {
         "type": kind.type,
         "fields": revealed(fields),
-        "allowPrivateNetworks": settings.allow_private_networks,
+        "settings": {
+            "FLOWVERSAL_ALLOW_PRIVATE_NETWORKS": settings.allow_private_networks,
+            "FLOWVERSAL_SQLITE_DIR": settings.sqlite_dir and str(settings.sqlite_dir),
+        },
         "limitS": LIMIT_S,
     }
     with _tests().turn(user_id):

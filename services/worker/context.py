@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -85,6 +86,11 @@ class StepContext:
     async def addresses(self, host: str, port: int) -> list[str]:
         """Checked addresses of a name."""
         return await self._network.addresses(host, port)
+
+    @property
+    def sqlite_dir(self) -> Path | None:
+        """The folder of the SQLite files that steps may use."""
+        return self._network.sqlite_dir
 
     async def credential(self, id: str) -> Credential:
         """A credential in clear. From now on its secrets are masked in what the attempt leaves."""

@@ -26,4 +26,5 @@ def make_client(settings: Settings, tls: ssl.SSLContext | None = None) -> HttpCl
 
 def make_network(settings: Settings, tls: ssl.SSLContext | None = None) -> Network:
     """The network that the settings allow; `tls` as for `make_client`. Raises ValueError if the setting cannot be read."""
-    return Network(make_client(settings, tls), AllowedNetworks.parse(settings.allow_private_networks))
+    allowed = AllowedNetworks.parse(settings.allow_private_networks)
+    return Network(make_client(settings, tls), allowed, settings.sqlite_dir)

@@ -1,6 +1,7 @@
 """How the nodes of a process reach other systems: over HTTP, or by addresses that were checked."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.net.addresses import AllowedNetworks
 from shared.net.pooled import HttpClient
@@ -14,6 +15,8 @@ class Network:
     http: HttpClient
     """The pooled client that all share."""
     allowed: AllowedNetworks
+    sqlite_dir: Path | None = None
+    """The folder below which steps may use SQLite files; None: none at all."""
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where to connect for other protocols than HTTP: to one of these addresses, never to the name.

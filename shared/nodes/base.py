@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
@@ -109,6 +110,10 @@ class Context(Protocol):
 
         Raises NodeError DNS_FAILED, ADDRESS_NOT_ALLOWED.
         """
+
+    @property
+    def sqlite_dir(self) -> Path | None:
+        """The folder below which steps may use SQLite files; None if the operator allows none."""
 
     async def credential(self, id: str) -> Credential:
         """The credential with this id, `cred-…`, as a parameter marked with `CredentialOf` names it.

@@ -15,7 +15,9 @@ TYPES = pytest.mark.parametrize("node_type", node_types().values(), ids=node_typ
 KNOWN = {
     "approval",
     "branch",
+    "db.query",
     "delay",
+    "email.send",
     "fail",
     "http.request",
     "notify",
