@@ -35,7 +35,7 @@ CREATE TABLE trigger_fires (
   reason text NOT NULL DEFAULT '', count integer NOT NULL DEFAULT 1, execution_id uuid,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (trigger_id, fire_at, source_id));
 CREATE INDEX trigger_fires_waiting ON trigger_fires (cause, recorded_at) WHERE outcome = 'waiting';
-CREATE INDEX trigger_fires_execution ON trigger_fires (execution_id) WHERE execution_id IS NOT NULL;
+CREATE INDEX trigger_fires_execution ON trigger_fires (execution_id);
 CREATE INDEX trigger_fires_runs ON trigger_fires (trigger_id, execution_id) WHERE execution_id IS NOT NULL;
 CREATE INDEX trigger_fires_runless ON trigger_fires (recorded_at) WHERE execution_id IS NULL AND outcome <> 'waiting';
 """
