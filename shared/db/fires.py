@@ -58,6 +58,10 @@ ON CONFLICT (trigger_id, fire_at, source_id) DO UPDATE
   SET cause = 'backfill', outcome = 'waiting', reason = '', count = 1, recorded_at = clock_timestamp()
   WHERE f.outcome IN ('missed', 'skipped', 'failed')
 """
+CANCEL_WAITING = """
+UPDATE trigger_fires SET outcome = 'skipped', reason = 'It was to be done again, and that was canceled.'
+WHERE trigger_id = %s AND outcome = 'waiting' AND cause = 'backfill'
+"""
 _LIVES = """
 EXISTS (SELECT FROM trigger_fires r JOIN executions e ON e.id = r.execution_id
   WHERE r.trigger_id = {trigger} AND r.execution_id BETWEEN %(lo)s AND %(hi)s AND e.id BETWEEN %(lo)s AND %(hi)s
@@ -105,6 +109,11 @@ def add(
 def queue(connection: psycopg.Connection[Any], trigger_id: UUID, moments: Sequence[datetime]) -> int:
     """Let firings of the past start runs, those that started one excepted; returns how many will."""
     return connection.execute(QUEUE, {"trigger_id": trigger_id, "moments": list(moments)}).rowcount
+
+
+def cancel_waiting(connection: psycopg.Connection[Any], trigger_id: UUID) -> int:
+    """Let nothing more of what was queued start; returns how many."""
+    return connection.execute(CANCEL_WAITING, (trigger_id,)).rowcount
 
 
 def lives(connection: psycopg.Connection[Any], trigger_id: UUID, horizon: Horizon = EVERYTHING) -> bool:
