@@ -68,13 +68,19 @@ EXISTS (SELECT FROM trigger_fires r JOIN executions e ON e.id = r.execution_id
     AND e.state IN ('queued', 'running', 'waiting'))
 """
 LIVES = f"SELECT {_LIVES.format(trigger='%(trigger_id)s')}"
+# Of those whose runs may not overlap, one after the other; whether one lives is asked once a trigger.
 CLAIM_WAITING = f"""
+WITH busy AS MATERIALIZED (
+  SELECT d.trigger_id FROM (
+    SELECT DISTINCT f.trigger_id FROM trigger_fires f JOIN triggers t ON t.id = f.trigger_id
+    WHERE f.outcome = 'waiting' AND f.cause = 'backfill' AND %(cause)s = 'backfill' AND t.config ->> 'overlap' = 'skip') AS d
+  WHERE {_LIVES.format(trigger="d.trigger_id")})
 SELECT f.trigger_id, f.fire_at, f.source_id, f.cause, t.workflow_id, t.key, t.config, w.owner_id, u.role,
-  t.removed_at IS NULL AS registered
+  t.removed_at IS NULL AND t.type = CASE f.cause WHEN 'backfill' THEN 'schedule' ELSE 'execution' END AS registered
 FROM trigger_fires f JOIN triggers t ON t.id = f.trigger_id JOIN workflows w ON w.id = t.workflow_id
 JOIN users u ON u.id = w.owner_id
 WHERE f.outcome = 'waiting' AND f.cause = %(cause)s AND t.paused_at IS NULL
-  AND NOT (f.cause = 'backfill' AND t.config ->> 'overlap' = 'skip' AND {_LIVES.format(trigger="f.trigger_id")})
+  AND f.trigger_id NOT IN (SELECT trigger_id FROM busy)
 ORDER BY f.recorded_at, f.fire_at LIMIT %(limit)s FOR UPDATE OF f SKIP LOCKED
 """
 FINISH = """

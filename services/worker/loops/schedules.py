@@ -12,7 +12,7 @@ from shared.engine.fire import Fired, Fires, fire_due
 from shared.log import get_logger
 
 _SHORTEST_WAIT_S = 0.002
-_LATE_S = 60.0
+_BUSY_S = 0.05
 
 _log = get_logger(__name__)
 
@@ -34,7 +34,11 @@ class Schedules(Loop):
         if done.claimed == schedules.LIMIT:
             return 0.0
         next_s = schedules.next_due_s(connection)
-        return self.interval_s if next_s is None else min(self.interval_s, max(_SHORTEST_WAIT_S, next_s))
+        if next_s is None:
+            return self.interval_s
+        # What is due and was not claimed is in another process's hands.
+        shortest_s = _SHORTEST_WAIT_S if next_s > 0 or done.claimed else _BUSY_S
+        return min(self.interval_s, max(shortest_s, next_s))
 
 
 def announce_fires(tools: Tools, done: Fires, trigger: str) -> None:
@@ -44,7 +48,7 @@ def announce_fires(tools: Tools, done: Fires, trigger: str) -> None:
         tools.announce(Applied(done.ready, done.started, len(done.started)), "fired")
     for fired in done.fired:
         metrics.SCHEDULE_FIRES.labels(fired.outcome).inc(fired.count)
-        if fired.outcome != "started" or fired.late_s > _LATE_S:
+        if not fired.in_time:
             _warn(fired)
 
 
