@@ -142,7 +142,10 @@ def _shape(trigger: Trigger) -> dict[str, Any]:
 
 def _schedule(trigger: Trigger, timed: Schedule, now: int, *, runs: bool) -> dict[str, Any]:
     timing = timing_of(trigger.config, to_ms(timed.anchor))
-    following = timing.upcoming(now, NEXT_RUNS) if runs and timed.next_at is not None else []
+    try:
+        following = timing.upcoming(now, NEXT_RUNS) if runs and timed.next_at is not None else []
+    except KeyError:  # a time zone that this host does not know any more: clockwork puts it down when it is due
+        following = []
     return {
         "sentence": sentence_of(timing),
         "nextAt": following[0] if following else None,

@@ -30,6 +30,7 @@ _FIELDS = {
     "month": "1 to 12 or JAN to DEC",
     "day-of-week": "0 to 7 (both are Sunday) or SUN to SAT, MON#2 for the second Monday, 5L for the last Friday",
 }
+_DAYS = frozenset(str(day) for day in range(1, 32))
 _SOME_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - a clock on the wall has no zone
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
@@ -115,7 +116,7 @@ def _explained(cron: Cron, message: str) -> str:
     name = message.removeprefix("Bad ")
     fields = cron.text.split()
     days = fields[-3]
-    if name == "day-of-month" and all(part.isdigit() and 1 <= int(part) <= 31 for part in days.split(",")):
+    if name == "day-of-month" and all(part in _DAYS for part in days.split(",")):
         return "this is never due: none of its months has such a day"
     return f"the field for {name.replace('-', ' ')} cannot be read: it takes {_FIELDS.get(name, 'numbers')}; * for every, 1,2 for some, 1-5 for a range, */2 for steps"
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from services.api.schemas import triggers as schemas
+from services.api.schemas.executions import Execution
 from shared import ids
 from shared.db import schedules
 from shared.engine.fire import fire_due
@@ -60,6 +61,7 @@ def test_they_are_listed_with_their_next_runs_and_last_firings(admin: Caller, co
     assert (fire["outcome"], fire["cause"], fire["count"], fire["reason"]) == ("started", "schedule", 1, None)
     assert 1_000 <= fire["late"] < 60_000
     record = admin("GET", f"/executions/{fire['executionId']}").json
+    Execution.model_validate(record)
     assert (record["triggerType"], record["triggerId"]) == ("schedule", nightly["id"])
     assert (record["triggerKey"], record["triggerName"]) == ("nightly", "Every night")
     assert record["input"] == {"scheduledAt": fire["at"], "trigger": "nightly"}

@@ -13,6 +13,7 @@ from services.worker.clockwork import loop_types
 from services.worker.loops.fires import AGAIN_LIMIT, WaitingFires
 from services.worker.loops.schedules import Schedules
 from shared import ids
+from shared.broker import StepRef
 from shared.db import fires, follows, schedules
 from shared.db.pool import connect
 from shared.db.stats import fold
@@ -39,7 +40,9 @@ def started(scene: TriggerScene, trigger: Trigger) -> list[UUID]:
 
 def test_the_end_of_a_run_starts_the_one_that_follows_with_its_record(scene: TriggerScene) -> None:
     trigger = scene.follow(scene.workflow_id, by=scene.more())
-    first = scene.run_through()
+    first = scene.start().id
+    ready = scene.complete(scene.claim(StepRef(first, "a", "", "default", 1)), output='"a"').ready
+    scene.complete(scene.claim(ready[0]), output='{"n": 2}')
     loop = WaitingFires(silent())
     assert loop.run(scene.connection) == loop.interval_s
     (fire,) = scene.fires(trigger)
@@ -51,6 +54,7 @@ def test_the_end_of_a_run_starts_the_one_that_follows_with_its_record(scene: Tri
     assert set(given) == {"execution", "output", "error", "trigger"}
     assert given["execution"]["id"] == ids.encode(ids.EXECUTION, first)
     assert (given["execution"]["status"], given["error"], given["trigger"]) == ("success", None, "f")
+    assert given["output"] == {"n": 2}
     assert [(kind, applied.accepted) for kind, applied in SAID] == [("fired", 1)]
     loop.run(scene.connection)
     assert scene.runs() == 2, "once"

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.triggers.cron import CronError, parse_cron
+from shared.domain.triggers.sentence import sentence_of
+from shared.domain.triggers.timing import Timing
 
 NEW_YORK, BERLIN, LORD_HOWE = "America/New_York", "Europe/Berlin", "Australia/Lord_Howe"
 CHANGES = {  # the days of both changes of a year
@@ -106,6 +108,51 @@ def test_a_fixed_time_is_due_once_a_day(text: str, zone: str, day: object) -> No
     days = [each.astimezone(there).date() for each in islice(parse_cron(text).due(begin, there), 40)]
     assert len(set(days)) == len(days)
     assert (days[-1] - days[0]).days == 39
+
+
+PARTS = st.sampled_from(
+    [
+        "*",
+        "0",
+        "5",
+        "59",
+        "*/2",
+        "1-5",
+        "1,2",
+        "0/7",
+        "L",
+        "LW",
+        "MON",
+        "5L",
+        "MON#2",
+        "?",
+        "-",
+        "/",
+        "1/0",
+        "007",
+        "²",
+        "٣",
+        "FRI-MON",
+        "L-3",
+        "15W",
+        "30,31",
+        "29",
+    ]
+)
+WILD = st.text(alphabet="0123456789*/,-#LWMON² ", max_size=12)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(PARTS | WILD, min_size=4, max_size=7).map(" ".join))
+def test_whatever_is_written_is_read_or_refused_and_has_a_sentence(text: str) -> None:
+    try:
+        parse_cron(text)
+    except CronError as error:
+        assert str(error)
+        return
+    timing = Timing(text, None, BERLIN)
+    assert sentence_of(timing).endswith(BERLIN)
+    assert timing.upcoming(1_790_000_000_000, 2)
 
 
 @pytest.mark.parametrize(
