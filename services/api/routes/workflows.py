@@ -20,6 +20,7 @@ from shared.auth.access import Action
 from shared.db import audit, workflows
 from shared.db.workflows import Workflow
 from shared.domain.errors import InvalidDefinition, Problem
+from shared.engine.scheduling import start_all_anew
 from shared.queries import workflows as queries
 from shared.web.answers import answer, dumps
 from shared.web.database import commit, connection
@@ -142,6 +143,8 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
         retention_days=days,
         vetted_credentials=vetted,
     )
+    if changed.enabled and not workflow.enabled:
+        start_all_anew(connection(), workflow_id)
     _audit("workflow.update", workflow_id, revision=changed.revision, fields=sorted(body.model_fields_set - {"draft"}))
     shape = _shape(connection(), changed, draft=body.draft)
     commit()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.domain.fields import Fields
-from shared.domain.triggers import finished
+from shared.domain.triggers import finished, schedule
 from shared.domain.triggers.base import TriggerDefinition
 
 MAX_TRIGGERS = 100
@@ -12,6 +12,7 @@ MAX_NAME = 200
 _IMPLICIT = ("manual", "api")
 READERS: Mapping[str, Callable[[Fields], dict[str, Any]]] = {
     finished.TYPE: finished.read,
+    schedule.TYPE: schedule.read,
 }
 """Each returns the `config` of its trigger, and notes what is wrong."""
 

@@ -61,7 +61,7 @@ def test_viewers_change_no_workflow_and_start_nothing() -> None:
 
     refused = {action for action in RULES if not may(viewer, action)}
 
-    building = {Action.WORKFLOW_WRITE, Action.EXECUTION_START, Action.EXECUTION_CANCEL}
+    building = {Action.WORKFLOW_WRITE, Action.TRIGGER_OPERATE, Action.EXECUTION_START, Action.EXECUTION_CANCEL}
     credentials = {Action.CREDENTIAL_READ, Action.CREDENTIAL_WRITE}
     assert refused == building | credentials | {Action.USER_READ, Action.SYSTEM_READ}
 

@@ -13,6 +13,7 @@ import { startRerun } from "./rerun";
 import { startBulk } from "./bulk";
 import { startDeciding } from "./decide";
 import { startLetters } from "./letters";
+import { startTriggers } from "./triggers";
 import { startEditor } from "./editor";
 import { followLog } from "./log";
 
@@ -29,6 +30,7 @@ startRerun();
 startBulk();
 startDeciding();
 startLetters();
+startTriggers();
 startEditor();
 followLog();
 startLive();
