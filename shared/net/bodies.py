@@ -1,5 +1,6 @@
 """Response bodies: read no further than a limit, unpacked with a limit, turned into a JSON value."""
 
+import asyncio
 import base64
 import re
 import zlib
@@ -16,6 +17,7 @@ MOST_BYTES = 50_000_000
 """No limit is larger."""
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _SLACK = 65_536
+_PIECES_IN_A_ROW = 32
 # Others than these (punycode, unicode_escape, …) are slow or do not decode text.
 _CHARSETS = re.compile(
     r"utf-?(8|16|32)([lb]e|-[lb]e)?|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|(windows-|cp)125\d"
@@ -36,9 +38,13 @@ async def read_body(response: httpx2.Response, max_bytes: int, *, cut: bool = Fa
     bodiless = response.request.method == "HEAD" or response.status_code in (204, 304)
     if declared.isdecimal() and int(declared[:19]) > max_bytes and not bodiless and not cut:
         raise _too_large(max_bytes)
-    body, received = bytearray(), 0
+    body, received, pieces = bytearray(), 0, 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
+        pieces += 1
+        # A read of the network may have ten thousand pieces of one byte; the others on the loop want their turn.
+        if not pieces % _PIECES_IN_A_ROW:
+            await asyncio.sleep(0)
         body += chunk if unpack is None else unpack(chunk, max_bytes + 1 - len(body))
         if len(body) > max_bytes or received > max_bytes + _SLACK:
             if cut:

@@ -93,6 +93,22 @@ def test_an_answer_without_end_is_ended(answer: Answer, codes: set[str]) -> None
     run(scenario())
 
 
+def test_pieces_of_one_byte_hold_up_nobody_else_on_the_loop() -> None:
+    async def scenario() -> None:
+        pieces = raw(CHUNKED, b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n")
+        async with web(x=pieces) as site, client() as http:
+            task = asyncio.create_task(call(RecordingContext(http), url=site.url("/x")))
+            await site.arrived.wait()
+            turns = 0
+            while not task.done():
+                turns += 1
+                await asyncio.sleep(0)
+            assert (await task)["body"] == "x" * 10_000
+            assert turns > 100
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
