@@ -17,6 +17,8 @@ BELONGINGS: Final = (
     ("subruns", "child_id"),
     ("subruns", "execution_id"),
     ("waits", "execution_id"),
+    ("webhook_answers", "execution_id"),
+    ("webhook_deliveries", "execution_id"),
 )
 """Table, and the column that holds the execution's id; with an index on it."""
 

@@ -6,12 +6,15 @@ from uuid import UUID
 
 import psycopg
 
-from shared.db import triggers
+from shared.db import triggers, webhooks
 from shared.db.triggers import Trigger
+from shared.domain.triggers import webhook
 from shared.domain.triggers.base import TriggerDefinition
 from shared.domain.triggers.read import READERS
 
-ON_REGISTER: Mapping[str, Callable[[psycopg.Connection[Any], Trigger], None]] = {}
+ON_REGISTER: Mapping[str, Callable[[psycopg.Connection[Any], Trigger], None]] = {
+    webhook.TYPE: webhooks.take_path,
+}
 """What else a type of trigger needs when it is registered: the time when a schedule is due, the path of a webhook."""
 
 
