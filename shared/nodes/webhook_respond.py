@@ -5,12 +5,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from shared.domain.errors import InvalidValue
+from shared.domain.errors import InvalidValue, TooLarge
 from shared.domain.http_headers import refused_header
 from shared.domain.values import to_json
 from shared.nodes.base import Context, NodeError, NodeType, Params, Respond
 
 MAX_BYTES = 5_000_000
+_TOO_LARGE = "The body is too large to be answered: answer with an address to fetch it from."
 _OF_A_FILE = frozenset({"base64", "contentType", "bytes", "name"})
 _WITHOUT_BODY = frozenset({204, 205, 304})
 
@@ -61,7 +62,7 @@ class WebhookRespond(NodeType):
         """The answer; the step's output is `{answered, reason}`."""
         kind, body = _encoded(params.body)
         if len(body) > MAX_BYTES:
-            text = f"The body has {len(body):,} bytes, the limit is {MAX_BYTES:,}: answer with an address to fetch it from."
+            text = f"{_TOO_LARGE} It has {len(body):,} bytes, the limit is {MAX_BYTES:,}."
             raise NodeError("RESPONSE_TOO_LARGE", text)
         if body and params.status in _WITHOUT_BODY:
             raise NodeError("INVALID_RESPONSE", f"An answer with the status {params.status} has no body: leave it out.")
@@ -81,7 +82,9 @@ def _encoded(body: Any) -> tuple[str, bytes]:
     if isinstance(body, dict) and "base64" in body and body.keys() <= _OF_A_FILE:
         return _file(body)
     try:
-        return "application/json", to_json(body, max_bytes=2 * MAX_BYTES)
+        return "application/json", to_json(body, max_bytes=MAX_BYTES)
+    except TooLarge as error:
+        raise NodeError("RESPONSE_TOO_LARGE", f"{_TOO_LARGE} {error}.") from None
     except InvalidValue as error:
         raise NodeError("INVALID_RESPONSE", f"The body cannot be sent as JSON: {error}.") from None
 

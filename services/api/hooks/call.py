@@ -61,26 +61,42 @@ def read_body(most: int) -> bytes:
 
     Raises Refused: 413 for a longer one, 408 for one that does not come, 400 for one that ends too early.
     """
-    request.max_content_length = most
+    # Werkzeug refuses a body without a length at exactly its limit.
+    request.max_content_length = most + 1
     connection = request.environ.get("gunicorn.socket")
     until = time.monotonic() + _LONGEST_S
     pieces: list[bytes] = []
+    body = b""
     try:
         if connection is not None:
             connection.settimeout(_SILENCE_S)
         while (piece := request.stream.read(_PIECE)) and _in_time(until):
             pieces.append(piece)
+        body = b"".join(pieces)
+        _check_size(len(body), most)
     except RequestEntityTooLarge:
-        text = f"The body has more than {most:,} bytes, the limit (maxBytes) of this webhook."
-        raise Refused(413, "too-large", "Too large", text) from None
+        _check_size(most + 1, most)
     except TimeoutError:
         raise Refused(408, "too-slow", "Too slow", "The body did not arrive in time. Send it again.") from None
     except (ClientDisconnected, OSError):
-        raise Refused(400, "cut-short", "Cut short", "The body ended before the length that was announced.") from None
+        _check_end(0, 1)
+    # Gunicorn says nothing of a body that ends too early.
+    _check_end(len(body), request.content_length or 0)
     if connection is not None:
         with suppress(OSError):
             connection.settimeout(None)
-    return b"".join(pieces)
+    return body
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        text = f"The body has more than {most:,} bytes, the limit (maxBytes) of this webhook."
+        raise Refused(413, "too-large", "Too large", text)
+
+
+def _check_end(size: int, announced: int) -> None:
+    if size < announced:
+        raise Refused(400, "cut-short", "Cut short", "The body ended before the length that was announced.")
 
 
 def _in_time(until: float) -> bool:

@@ -21,6 +21,7 @@ KNOWN = {
     "simulate",
     "transform",
     "wait.callback",
+    "webhook.respond",
     "workflow.run",
 }
 
