@@ -4,12 +4,14 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from shared.callbacks import mask_tokens
+from shared.redactor import KNOWN
 from shared.settings import Settings
 
 MASK = "***"
@@ -45,7 +47,7 @@ def configure(settings: Settings, service: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=_rendering(settings.log_format))
     )
@@ -57,6 +59,15 @@ def configure(settings: Settings, service: str) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """One that does not repeat, unmasked, what it could not write."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Say where a line was lost, and nothing of it."""
+        with suppress(Exception):
+            self.stream.write(f"a log line of {record.name} could not be written\n")
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger: `log.info("step finished", execution_id=…, duration_ms=…)`. Modules may call it when imported."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
@@ -64,8 +75,8 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def mask(text: str) -> str:
-    """`text` with the password of every URL, and the token of every callback's, replaced by `***`."""
-    return mask_tokens(_URL_PASSWORD.sub(rf"\1:{MASK}@", text))
+    """`text` without the password of any URL, the token of any callback's, the secrets that this process has opened."""
+    return KNOWN.mask(mask_tokens(_URL_PASSWORD.sub(rf"\1:{MASK}@", text)))
 
 
 def _rendering(log_format: str) -> list[Processor]:
@@ -76,6 +87,7 @@ def _rendering(log_format: str) -> list[Processor]:
         # Plain tracebacks: the pretty ones print local variables, and a secret may be among them.
         plain = structlog.dev.plain_traceback
         last = [
+            structlog.processors.format_exc_info,
             _mask_secrets,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
         ]
@@ -94,6 +106,15 @@ def _mask_secrets(_logger: Any, _method: str, event: EventDict) -> MutableMappin
     for key, value in event.items():
         if _SECRET_NAME.search(key):
             event[key] = MASK
-        elif isinstance(value, str):
-            event[key] = mask(value)
+        else:
+            event[key] = _masked(value)
     return event
+
+
+def _masked(value: Any) -> Any:
+    """The value without secrets at any depth; what is no JSON becomes text, as it would in the line."""
+    if isinstance(value, dict):
+        return {str(name): _masked(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_masked(part) for part in value]
+    return value if value is None or isinstance(value, bool | int | float) else mask(str(value))

@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, validation_alias="FLOWVERSAL_ADMIN_PASSWORD")
     admin_token: SecretStr | None = Field(None, validation_alias="FLOWVERSAL_ADMIN_TOKEN")
 
+    vault_key: SecretStr | None = Field(None, validation_alias="FLOWVERSAL_VAULT_KEY")
+    """Keys of 32 bytes, base64 or hex, separated by commas: the first one encrypts credentials, all of them decrypt."""
+    vault_key_file: Path | None = Field(None, validation_alias="FLOWVERSAL_VAULT_KEY_FILE")
+    """A file with such keys, one a line; they come after those of `vault_key`."""
+
     allow_private_networks: str = Field("", validation_alias="FLOWVERSAL_ALLOW_PRIVATE_NETWORKS")
     """Comma-separated ranges, `10.0.0.0/8` or with a port `127.0.0.1/32:8000`, that nodes may reach although private."""
 

@@ -1,6 +1,8 @@
 """The fixtures every test may use: real servers, started at the first use."""
 
-from tests.servers.folder import server_folder
+from hypothesis import HealthCheck, settings
+
+from tests.servers.folder import disk_folder, server_folder
 from tests.servers.postgres import (
     database_url,
     durable_postgres,
@@ -15,6 +17,7 @@ from tests.servers.valkey import redis_url, session_valkey, valkey
 __all__ = [
     "amqp_url",
     "database_url",
+    "disk_folder",
     "durable_postgres",
     "empty_database_url",
     "postgres",
@@ -27,3 +30,7 @@ __all__ = [
     "template_database",
     "valkey",
 ]
+
+# How quickly examples are made says something of the machine and its other work, nothing of what is tested.
+settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("any machine")

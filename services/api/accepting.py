@@ -14,7 +14,6 @@ from services.api.preferences import wait_s, wait_until_over
 from services.api.publishing import outbox
 from services.api.schemas.base import Body, ProblemAnswer
 from services.api.schemas.executions import Execution
-from services.api.validation import compile_or_raise
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, versions
@@ -26,6 +25,7 @@ from shared.queries import executions
 from shared.web.answers import dumps
 from shared.web.database import borrowed, db
 from shared.web.guard import address, identity
+from shared.web.validation import compile_or_raise
 
 Wanted = Literal["published", "draft"] | int
 View = Callable[..., Response]

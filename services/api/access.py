@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from shared.db import workflows
+from shared.db import credentials, workflows
+from shared.db.credentials import StoredCredential
 from shared.db.workflows import Workflow
-from shared.domain.errors import NotFound
+from shared.domain.errors import Forbidden, NotFound
 from shared.engine.runnable import NO_WORKFLOW
 from shared.queries import dead_letters, executions
 from shared.queries.dead_letters import LetterRow
@@ -14,6 +15,7 @@ from shared.web.database import connection
 from shared.web.guard import identity
 
 NO_EXECUTION = "There is no such execution, or none that you may see."
+NO_CREDENTIAL = "There is no such credential, or none that you may see."
 NO_LETTER = "There is no such dead letter, or none that you may see."
 
 
@@ -45,3 +47,18 @@ def visible_letter(letter_id: UUID) -> LetterRow:
     if found is None:
         raise NotFound(NO_LETTER)
     return found
+
+
+def visible_credential(credential_id: UUID, *, lock: bool = False) -> StoredCredential:
+    """The credential, encrypted; `lock` holds its row until the request ends. Raises NotFound."""
+    eyes = viewer()
+    found = credentials.get(connection(), credential_id, viewer=eyes.user_id, everything=eyes.everything, lock=lock)
+    if found is None:
+        raise NotFound(NO_CREDENTIAL)
+    return found
+
+
+def refuse_strangers(owner_id: UUID, thing: str, doing: str) -> None:
+    """Raises Forbidden unless the caller owns it or is an admin; `doing` like "delete it"."""
+    if owner_id != identity().user_id and not identity().sees_all:
+        raise Forbidden(f"Only the owner of a {thing} and admins may {doing}.")

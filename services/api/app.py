@@ -8,6 +8,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 from services.api import routes
 from services.api.publishing import install_outbox
+from services.api.vault import install_vault
 from shared import ids
 from shared.auth.signin import SignIn
 from shared.settings import Settings, get_settings
@@ -36,10 +37,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         "token": _TokenId,
         "bulk": _BulkId,
         "delivery": _DeliveryId,
+        "credential": _CredentialId,
     }
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
     install_outbox(app, settings.broker_url, settings.redis_url)
+    install_vault(app, settings)
     install_metering(app)
     install_unread(app)
     install_guard(app)
@@ -85,3 +88,7 @@ class _BulkId(_Id):
 
 class _DeliveryId(_Id):
     prefix = ids.DELIVERY
+
+
+class _CredentialId(_Id):
+    prefix = ids.CREDENTIAL

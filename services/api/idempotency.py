@@ -1,5 +1,6 @@
 """Create once: the answer to an Idempotency-Key is stored in the transaction that creates."""
 
+import hmac
 import json
 import re
 from collections.abc import Callable
@@ -37,9 +38,11 @@ class Created:
     after_commit: Callable[[], None] | None = None
 
 
-def create_once(create: Callable[[psycopg.Connection[Any]], Created]) -> Response:
+def create_once(create: Callable[[psycopg.Connection[Any]], Created], *, hash_key: bytes = b"") -> Response:
     """Run `create` and commit; with an Idempotency-Key only the first time, later the same answer comes again.
 
+    The hash of the body is stored. Where the body holds a secret that could be guessed, `hash_key` keeps that from
+    being tried out on the hash.
     Raises Conflict when a request with the same key is still running after 2 s, a 422 problem when the key was
     used with another body.
     """
@@ -53,7 +56,7 @@ def create_once(create: Callable[[psycopg.Connection[Any]], Created]) -> Respons
             "Invalid Idempotency-Key",
             "Use 1 to 255 printable ASCII characters without spaces.",
         )
-    caller, hashed = identity().user_id, _request_hash()
+    caller, hashed = identity().user_id, _request_hash(hash_key)
     try:
         first = idempotency.claim(connection(), caller, _route(), key, hashed, wait_ms=TWIN_WAIT_MS)
     except psycopg.errors.LockNotAvailable:
@@ -98,6 +101,7 @@ def _route() -> str:
     return f"{request.method} {request.path}"
 
 
-def _request_hash() -> bytes:
+def _request_hash(key: bytes) -> bytes:
     """The same for bodies that differ only in spaces and in the order of keys."""
-    return sha256(json.dumps(read_json(), sort_keys=True).encode()).digest()
+    body = json.dumps(read_json(), sort_keys=True).encode()
+    return hmac.digest(key, body, "sha256") if key else sha256(body).digest()

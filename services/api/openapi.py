@@ -23,6 +23,7 @@ _PREFIXES = {
     "token": ids.TOKEN,
     "bulk": ids.BULK,
     "delivery": ids.DELIVERY,
+    "credential": ids.CREDENTIAL,
 }
 _REF = "#/components/schemas/{model}"
 _HEADERS = {

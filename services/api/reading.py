@@ -43,17 +43,17 @@ def read_body(model: type[B]) -> B:
     """The body as a model; one 422 problem with everything that is wrong with it."""
     raw = read_json()
     if not isinstance(raw, dict):
-        raise _invalid([Problem("", "The body must be a JSON object.")], hint=model.hint)
+        raise invalid([Problem("", "The body must be a JSON object.")], hint=model.hint)
     problems: list[Problem] = []
     body = None
     try:
         body = model.model_validate(raw)
     except ValidationError as error:
-        problems = _problems(model, error)
+        problems = problems_of(model, error)
     other = model.other_problems(raw)
     if body is None or other:
         hint = Body.hint if problems else model.hint
-        raise _invalid([*problems, *other], hint=hint, of_definition=not problems)
+        raise invalid([*problems, *other], hint=hint, of_definition=not problems)
     return body
 
 
@@ -63,14 +63,15 @@ def read_query(model: type[Q]) -> Q:
     # Postgres has no text with NUL: nothing that is stored could match it.
     nul = [Problem(name[:_MAX_NAME], _NUL) for name, values in request.args.lists() if "\x00" in "".join(values)]
     if nul:
-        raise _invalid(nul, hint=_QUERY_HINT)
+        raise invalid(nul, hint=_QUERY_HINT)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise _invalid(_problems(model, error), hint=_QUERY_HINT) from None
+        raise invalid(problems_of(model, error), hint=_QUERY_HINT) from None
 
 
-def _invalid(problems: Sequence[Problem], *, hint: str, of_definition: bool = False) -> ProblemError:
+def invalid(problems: Sequence[Problem], *, hint: str = Body.hint, of_definition: bool = False) -> ProblemError:
+    """The 422 answer with everything that is wrong."""
     kind = "definition" if of_definition else "request"
     if len(problems) == 1:
         hint = hint.replace("them", "it")
@@ -78,15 +79,16 @@ def _invalid(problems: Sequence[Problem], *, hint: str, of_definition: bool = Fa
     return ProblemError(422, f"invalid-{kind}", f"The {kind} cannot be used", detail, problems)
 
 
-def _problems(model: type[BaseModel], error: ValidationError) -> list[Problem]:
+def problems_of(model: type[BaseModel], error: ValidationError, under: str = "") -> list[Problem]:
+    """What a model says of a value, each with its path, which begins with `under`; nothing of the value."""
     return [
-        _problem(model, each["type"], each["loc"], each["msg"])
+        _problem(model, under, each["type"], each["loc"], each["msg"])
         for each in error.errors(include_url=False, include_input=False)
     ]
 
 
-def _problem(model: type[BaseModel], kind: str, location: tuple[int | str, ...], message: str) -> Problem:
-    path = _path(location)
+def _problem(model: type[BaseModel], under: str, kind: str, location: tuple[int | str, ...], message: str) -> Problem:
+    path = _path((under, *location) if under else location)
     if kind == "extra_forbidden":
         return Problem(path, _unknown(str(location[-1]), model) if len(location) == 1 else "Unknown field.")
     if kind == "missing":

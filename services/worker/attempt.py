@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.worker import scope
 from services.worker.context import StepContext
+from services.worker.masking import masked_outcome
 from services.worker.parameters import evaluate
 from services.worker.payloads import Payloads, too_large
 from services.worker.running import Registry, Running
@@ -72,6 +73,9 @@ class Runner:
         given = _Given()
         try:
             outcome = self._attempt(claimed, running, ctx, given)
+            if ctx.redactor is not None:
+                outcome = masked_outcome(outcome, ctx.redactor)
+                given.large = None if given.large is None else ctx.redactor.json(given.large.decode()).encode()
             if given.large is not None and outcome.kind in (Kind.DONE, Kind.FAILED, Kind.STOPPED):
                 return self._with_input(claimed, running, outcome, given.large)
             return outcome
@@ -155,7 +159,11 @@ class Runner:
         result = _run_pure(coroutine) if node_type.pure else self._run_on_loop(coroutine, claimed, running)
         if isinstance(result, Respond):
             return self._answered(claimed, running, result)
-        return self._started(claimed, running, result) if isinstance(result, Call) else result
+        if not isinstance(result, Call):
+            return result
+        if ctx.redactor is not None:
+            result = replace(result, input=ctx.redactor.value(result.input))
+        return self._started(claimed, running, result)
 
     def _run_on_loop(
         self, coroutine: Coroutine[Any, Any, Done | Wait | Call | Respond], claimed: Claimed, running: Running
@@ -203,7 +211,10 @@ class Runner:
     ) -> Outcome:
         if isinstance(result, Wait):
             return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result), ask=_checked(result.ask))
-        output = self._payloads.keep(claimed, running, to_json(result.output, max_bytes=self._most))
+        raw = to_json(result.output, max_bytes=self._most)
+        if ctx.redactor is not None and ctx.redactor.found_in(raw):
+            raw = to_json(ctx.redactor.value(result.output), max_bytes=self._most)
+        output = self._payloads.keep(claimed, running, raw)
         return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
 
@@ -220,12 +231,13 @@ def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call | Respond]) -> D
 
 def failed(claimed: Claimed, error: NodeError, *, ctx: StepContext | None = None, given: str | None = None) -> Outcome:
     """The outcome of an attempt that failed."""
+    message = error.message if ctx is None else ctx.masked(error.message)
     return _outcome(
         claimed,
         Kind.FAILED,
         ctx,
         input=given,
-        error=_error_json(error.code, error.message, retryable=error.retryable),
+        error=_error_json(error.code, message, retryable=error.retryable),
         error_code=error.code,
         retryable=error.retryable,
         retry_after_s=error.retry_after_s,

@@ -10,16 +10,22 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from services.worker.credentials import not_found
 from services.worker.logs import LogWriter, StepLog
 from shared import ids
 from shared.callbacks import mask_tokens
-from shared.credentials.base import CREDENTIAL_NOT_FOUND, Credential
-from shared.domain.errors import NodeError
+from shared.credentials.base import Credential
 from shared.engine.requests import Claimed
 from shared.net.network import Network
+from shared.redactor import Redactor
 
 T = TypeVar("T")
 LEVELS = ("debug", "info", "warning", "error")
+
+
+def none_to_open(_claimed: Claimed, id: str) -> Credential:
+    """For a context that has no vault."""
+    raise not_found(id)
 
 
 class StepContext:
@@ -32,6 +38,7 @@ class StepContext:
         network: Network,
         threads: ThreadPoolExecutor,
         *,
+        open_credential: Callable[[Claimed, str], Credential] = none_to_open,
         answer: Any = None,
         callback_urls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -47,6 +54,9 @@ class StepContext:
         self._claimed = claimed
         self._logs = logs
         self._threads = threads
+        self._open_credential = open_credential
+        self.redactor: Redactor | None = None
+        """Of the credentials that the attempt has opened; None while there are none."""
 
     @cached_property
     def execution_id(self) -> str:
@@ -78,13 +88,26 @@ class StepContext:
         return await self._network.addresses(host, port)
 
     async def credential(self, id: str) -> Credential:
-        """A credential in clear."""
-        raise NodeError(CREDENTIAL_NOT_FOUND, f"There is no credential {id} that this workflow may use.")
+        """A credential in clear. From now on its secrets are masked in what the attempt leaves."""
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, self._open_credential, self._claimed, id)
+        found = await asked
+        redactor = self.redactor or Redactor()
+        redactor.add(found.fields)
+        self.redactor = redactor
+        return found
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; an unknown level becomes info."""
         level = level if level in LEVELS else "info"
-        self._log.add(level, mask_tokens(message), fields)
+        if self.redactor is not None:
+            fields = self.redactor.value(fields)
+        self._log.add(level, self.masked(message), fields)
+
+    def masked(self, text: str) -> str:
+        """The text as it may be seen: without the tokens of callbacks, and the secrets of credentials."""
+        if self.redactor is not None:
+            text = self.redactor.text(text)
+        return mask_tokens(text)
 
     @cached_property
     def _log(self) -> StepLog:

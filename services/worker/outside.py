@@ -10,8 +10,10 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import set_json_loads
 
+from services.worker.credentials import credential_of
 from shared.blobs import Store, make_store
 from shared.callbacks import url_of
+from shared.credentials.base import Credential
 from shared.db import waits
 from shared.db.keys import callback_key
 from shared.db.pool import SERVER_ERRORS, connect
@@ -29,6 +31,7 @@ from shared.log import get_logger
 from shared.nodes.base import Call, NodeType, Respond
 from shared.nodes.wait_callback import TYPE as CALLBACK
 from shared.settings import Settings
+from shared.vault.keyring import keyring_of
 
 T = TypeVar("T")
 _RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
@@ -38,6 +41,8 @@ _log = get_logger(__name__)
 class Outside:
     """Used in turn by all threads of the process. `on_start` hears of each execution that a step starts, and of its
     call; `on_answer` of each execution whose caller was answered.
+
+    Raises ValueError where a key of the vault's is none.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Outside:
         self._on_answer = on_answer
         self._callback_key: bytes | None = None
         self._node_types = node_types
+        self._keyring = keyring_of(settings)
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -118,6 +124,10 @@ class Outside:
             )
             for node in nodes
         }
+
+    def credential(self, claimed: Claimed, id: str) -> Credential:
+        """A credential in clear, as it is at this moment. Raises NodeError CREDENTIAL_NOT_FOUND, …; Unavailable."""
+        return self._ask(lambda connection: credential_of(connection, self._keyring, claimed.workflow_id, id))
 
     def close(self) -> None:
         """Close the connection; whoever uses it has ended."""

@@ -101,7 +101,15 @@ class StepRunner:
             # What it waited for is there, but too large to take, or gone from the store.
             return failed(claimed, error)
         urls = self._outside.callback_urls(claimed)
-        ctx = StepContext(claimed, self._logs, self._network, self._threads, answer=answer, callback_urls=urls)
+        ctx = StepContext(
+            claimed,
+            self._logs,
+            self._network,
+            self._threads,
+            open_credential=self._outside.credential,
+            answer=answer,
+            callback_urls=urls,
+        )
         metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)
         started = time.perf_counter()
         outcome = self._runner.run(claimed, running, ctx)

@@ -43,6 +43,8 @@ class Action(StrEnum):
     EXECUTION_CANCEL = "execution.cancel"
     APPROVAL_READ = "approval.read"
     APPROVAL_DECIDE = "approval.decide"
+    CREDENTIAL_READ = "credential.read"
+    CREDENTIAL_WRITE = "credential.write"
     STATS_READ = "stats.read"
     USER_READ = "user.read"
     SYSTEM_READ = "system.read"
@@ -72,6 +74,8 @@ RULES: Mapping[Action, Rule] = {
     Action.EXECUTION_CANCEL: Rule(_BUILDERS, Scope.RUN),
     Action.APPROVAL_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.APPROVAL_DECIDE: Rule(_ANYONE_SIGNED_IN, Scope.RUN),
+    Action.CREDENTIAL_READ: Rule(_BUILDERS, Scope.READ),
+    Action.CREDENTIAL_WRITE: Rule(_BUILDERS, Scope.WRITE),
     Action.STATS_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.USER_READ: Rule(_ADMINS, Scope.READ),
     Action.SYSTEM_READ: Rule(_ADMINS, Scope.READ),

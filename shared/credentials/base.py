@@ -16,8 +16,12 @@ from shared.net.network import Network
 
 HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
 CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+CREDENTIAL_UNUSABLE = "CREDENTIAL_UNUSABLE"
+VAULT_LOCKED = "VAULT_LOCKED"
 CREDENTIAL_CODES = {
     CREDENTIAL_NOT_FOUND: "There is no such credential that the workflow's owner may use.",
+    CREDENTIAL_UNUSABLE: "The stored credential cannot be read: its fields must be entered again.",
+    VAULT_LOCKED: "The worker does not have the key that the credential was encrypted with.",
     HOST_NOT_ALLOWED: "The credential may not be sent to this host.",
 }
 """What every node that uses credentials may raise."""

@@ -25,6 +25,7 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.log import get_logger
+from shared.vault.keyring import VaultLocked
 from shared.web.database import UNREACHABLE, release
 from shared.web.guard import Unauthenticated
 
@@ -43,6 +44,7 @@ TABLE: tuple[tuple[type[RequestError], int, str, str], ...] = (
     (NotFound, 404, "not-found", "Not found"),
     (Conflict, 409, "conflict", "Not possible in this state"),
     (PreconditionFailed, 412, "changed-meanwhile", "Somebody else changed it first"),
+    (VaultLocked, 503, "vault-locked", "The vault is locked"),
     (RequestError, 400, "bad-request", "The request cannot be used"),
 )
 

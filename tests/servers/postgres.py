@@ -101,8 +101,8 @@ def database_url(postgres: Postgres, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def durable_postgres(server_folder: ServerFolder) -> Iterator[Postgres]:
+def durable_postgres(disk_folder: ServerFolder) -> Iterator[Postgres]:
     """A cluster of its own with every guarantee on, for tests of durability; its database is empty."""
-    server = started(server_folder, f"durable-{next(_numbers)}", durable=True)
+    server = started(disk_folder, f"durable-{next(_numbers)}", durable=True)
     yield server
     server.stop()

@@ -5,8 +5,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from shared import log
+from shared.redactor import KNOWN
 from shared.settings import Settings
 
 
@@ -58,3 +60,39 @@ def test_secrets_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hunter2" not in text
     first = json.loads(text.splitlines()[0])
     assert [first[name] for name in ("password", "api_key", "access_token", "ai_tokens")] == ["***", "***", "***", 3]
+
+
+class Login(BaseModel):
+    password: SecretStr
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return "<hunter3-known>"
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_what_credentials_hold_is_masked_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    log.configure(Settings(FLOWVERSAL_LOG_FORMAT=log_format), "api")
+    KNOWN.add(Login(password=SecretStr("hunter3-known")))
+    log.get_logger("ours").info("said hunter3-known", deep={"er": ["hunter3-known"]}, odd=Odd())
+    logging.getLogger("theirs").warning("theirs: %s", "hunter3-known")
+    try:
+        raise ValueError("hunter3-known")
+    except ValueError:
+        log.get_logger("ours").exception("failed")
+        logging.getLogger("theirs").exception("failed")
+    text = capsys.readouterr().err
+    assert "hunter3" not in text
+    assert text.replace("\\u2022", "•").count("•••") >= 6
+    assert "could not be written" not in text
+
+
+def test_what_cannot_be_written_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(Settings(), "api")
+    logging.getLogger("theirs").warning("%d", "hunter4")
+    text = capsys.readouterr().err
+    assert "hunter4" not in text
+    assert text == "a log line of theirs could not be written\n"

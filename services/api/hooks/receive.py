@@ -51,7 +51,10 @@ def receive(path: str) -> Response:
         release()
         webhook_limits().check_unknown(address())
         raise NotFound(_UNKNOWN)
-    credential = _credential(webhook)
+    try:
+        credential = _credential(webhook)
+    except Refused as error:
+        return error.response()
     # Whoever sends slowly holds no connection.
     release()
     secrets = authentication.secret_headers(webhook.config["authentication"], credential)

@@ -13,7 +13,6 @@ from services.api.idempotency import Created, create_once
 from services.api.operation import operation
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
-from services.api.validation import compile_or_raise
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, versions
@@ -24,6 +23,7 @@ from shared.queries.shapes import ms
 from shared.web.answers import answer, dumps
 from shared.web.database import connection
 from shared.web.guard import address, identity
+from shared.web.validation import compile_or_raise
 
 blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/workflows/<workflow:workflow_id>")
 

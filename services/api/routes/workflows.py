@@ -4,26 +4,26 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from flask import Blueprint, request
+from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from services.api.access import viewer, visible_workflow
+from services.api.access import refuse_strangers, viewer, visible_workflow
 from services.api.idempotency import Created, create_once
 from services.api.operation import operation
 from services.api.reading import read_json
+from services.api.revisions import check_revision, etag
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import ProblemAnswer
-from services.api.validation import compile_or_raise, definition_problems
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, workflows
 from shared.db.workflows import Workflow
-from shared.domain.errors import Forbidden, InvalidDefinition, PreconditionFailed, Problem
+from shared.domain.errors import InvalidDefinition, Problem
 from shared.queries import workflows as queries
 from shared.web.answers import answer, dumps
 from shared.web.database import commit, connection
 from shared.web.guard import address, identity
-from shared.web.problems import ProblemError
+from shared.web.validation import compile_or_raise, definition_problems
 
 blueprint = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
 
@@ -55,7 +55,7 @@ def create(body: schemas.CreateWorkflow) -> Response:
         )
         _audit("workflow.create", workflow.id, name=body.name)
         shape = _shape(connection, workflow, draft=body.draft)
-        return Created(shape, f"/api/v1/workflows/{shape['id']}", headers={"ETag": _etag(workflow.revision)})
+        return Created(shape, f"/api/v1/workflows/{shape['id']}", headers={"ETag": etag(workflow.revision)})
 
     return create_once(insert)
 
@@ -96,7 +96,7 @@ def read(workflow_id: UUID) -> Response:
     The answer's ETag is the workflow's revision; send it back as If-Match with an update.
     """
     workflow = visible_workflow(workflow_id)
-    return answer(queries.detail(connection(), workflow), headers={"ETag": _etag(workflow.revision)})
+    return answer(queries.detail(connection(), workflow), headers={"ETag": etag(workflow.revision)})
 
 
 @blueprint.put("/<workflow:workflow_id>")
@@ -111,17 +111,13 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
 
     The answer's ETag is the workflow's revision; send it back as If-Match with an update.
     """
-    expected = _if_match()
     workflow = visible_workflow(workflow_id, lock=True)
-    if expected is not None and workflow.revision not in expected:
-        raise PreconditionFailed(
-            "Somebody changed this workflow since you read it. Read it again and repeat the change."
-        )
+    check_revision("workflow", workflow.revision)
     if body.shared not in (None, workflow.shared):
-        _refuse_strangers(workflow, "share it or stop sharing it")
+        refuse_strangers(workflow.owner_id, "workflow", "share it or stop sharing it")
     days = body.retention_days if "retention_days" in body.model_fields_set else workflow.retention_days
     if days != workflow.retention_days:
-        _refuse_strangers(workflow, "say how long its executions stay")
+        refuse_strangers(workflow.owner_id, "workflow", "say how long its executions stay")
     changed = workflows.update(
         connection(),
         workflow_id,
@@ -135,7 +131,7 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
     _audit("workflow.update", workflow_id, revision=changed.revision, fields=sorted(body.model_fields_set - {"draft"}))
     shape = _shape(connection(), changed, draft=body.draft)
     commit()
-    return answer(shape, headers={"ETag": _etag(changed.revision)})
+    return answer(shape, headers={"ETag": etag(changed.revision)})
 
 
 @blueprint.delete("/<workflow:workflow_id>")
@@ -149,7 +145,7 @@ def archive(workflow_id: UUID) -> Response:
     Its versions and executions stay readable.
     """
     workflow = visible_workflow(workflow_id, lock=True)
-    _refuse_strangers(workflow, "archive it")
+    refuse_strangers(workflow.owner_id, "workflow", "archive it")
     workflows.archive(connection(), workflow_id)
     _audit("workflow.archive", workflow_id, name=workflow.name)
     commit()
@@ -162,29 +158,6 @@ def _shape(connection: psycopg.Connection[Any], workflow: Workflow, *, draft: bo
         problems = definition_problems(workflow.definition)
         shape["problems"] = [{"path": each.path, "message": each.message} for each in problems]
     return shape
-
-
-def _etag(revision: int) -> str:
-    return f'"{revision}"'
-
-
-def _if_match() -> set[int] | None:
-    """The revisions that the caller accepts; None for `*`, any."""
-    header = request.headers.get("If-Match")
-    if header is None:
-        raise ProblemError(
-            428,
-            "precondition-required",
-            "If-Match is missing",
-            "Send the ETag of the workflow as you read it in the header If-Match, so that no one's change gets lost.",
-        )
-    tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
-    return None if "*" in tags else {int(tag) for tag in tags if tag.isascii() and tag.isdigit()}
-
-
-def _refuse_strangers(workflow: Workflow, doing: str) -> None:
-    if workflow.owner_id != identity().user_id and not identity().sees_all:
-        raise Forbidden(f"Only the owner of a workflow and admins may {doing}.")
 
 
 def _audit(action: str, workflow_id: UUID, **detail: Any) -> None:

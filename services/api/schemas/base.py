@@ -62,6 +62,7 @@ LetterId = Annotated[UUID, BeforeValidator(_decoded(ids.LETTER)), _id(ids.LETTER
 MessageId = Annotated[UUID, BeforeValidator(_decoded(ids.MESSAGE)), _id(ids.MESSAGE)]
 ApprovalId = Annotated[UUID, BeforeValidator(_decoded(ids.APPROVAL)), _id(ids.APPROVAL)]
 DeliveryId = Annotated[UUID, BeforeValidator(_decoded(ids.DELIVERY)), _id(ids.DELIVERY)]
+CredentialId = Annotated[UUID, BeforeValidator(_decoded(ids.CREDENTIAL)), _id(ids.CREDENTIAL)]
 TokenId = Annotated[UUID, BeforeValidator(_decoded(ids.TOKEN)), _id(ids.TOKEN)]
 
 Milliseconds = Annotated[int, Field(description="Milliseconds; a moment is counted from the epoch.")]

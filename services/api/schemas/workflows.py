@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, StringConstraints
 
 from services.api.schemas.base import Answer, Body, Limit, Milliseconds, ProblemDetail, Query, WorkflowId
-from services.api.validation import definition_problems
 from shared.domain.errors import Problem
+from shared.web.validation import definition_problems
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(max_length=10_000)]

@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from services.dashboard.starters import STARTERS
 from services.dashboard.views.workflow import visible
 from shared.auth.access import Action
 from shared.queries import workflows
+from shared.templates.catalogue import Template, templates
 from shared.web.database import connection
 from shared.web.guard import requires
 
@@ -18,10 +18,10 @@ blueprint = Blueprint("editor", __name__)
 @blueprint.get("/workflows/new")
 @requires(Action.WORKFLOW_WRITE)
 def new() -> str:
-    """An empty form with one of the starters in it."""
-    starter = STARTERS.get(request.args.get("starter", ""), next(iter(STARTERS.values())))
-    draft = {"name": "", "description": "", "definition": starter.definition}
-    return _editor(draft)
+    """An empty form with one of the templates in it."""
+    known = templates()
+    template = known.get(request.args.get("template", ""), next(iter(known.values())))
+    return _editor({"name": "", "description": "", "definition": template.definition}, template)
 
 
 @blueprint.get("/workflows/<workflow_id>/edit")
@@ -31,6 +31,8 @@ def edit(workflow_id: str) -> str:
     return _editor(workflows.detail(connection(), visible(workflow_id)))
 
 
-def _editor(workflow: dict[str, Any]) -> str:
+def _editor(workflow: dict[str, Any], template: Template | None = None) -> str:
     text = json.dumps(workflow["definition"], indent=2, ensure_ascii=False)
-    return render_template("editor.html", workflow=workflow, definition=text, starters=STARTERS)
+    return render_template(
+        "editor.html", workflow=workflow, definition=text, template=template, templates=templates().values()
+    )

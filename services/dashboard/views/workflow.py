@@ -16,11 +16,13 @@ from shared.queries.execution_list import Filters
 from shared.queries.shapes import ms
 from shared.web.database import connection
 from shared.web.guard import requires
+from shared.web.validation import definition_problems
 
 blueprint = Blueprint("workflow", __name__)
 
 RECENT = 8
 VERSIONS = 10
+SHOWN_PROBLEMS = 8
 
 
 @blueprint.get("/workflows/<workflow_id>")
@@ -33,6 +35,8 @@ def page(workflow_id: str) -> str:
         "workflow.html",
         workflow=workflows.detail(connection(), found),
         drawing=drawing(found.definition),
+        problems=definition_problems(found.definition),
+        shown_problems=SHOWN_PROBLEMS,
         recent=recent,
         versions=[
             {"number": each.number, "author": each.author, "createdAt": ms(each.created_at)}

@@ -57,6 +57,8 @@ def test_real_answers_fit_the_models(admin: Caller, app: Flask) -> None:
         "executions.read_step": f"/executions/{execution}/steps/step-first",
         "executions.list_logs": f"/executions/{execution}/logs",
         "node_types.index": "/node-types",
+        "credentials.index": "/credentials",
+        "credential_types.index": "/credential-types",
         "dead_letters.index": "/dead-letters",
         "dead_letters.groups": "/dead-letters/groups",
         "dead_letters.messages": "/dead-letters/messages",

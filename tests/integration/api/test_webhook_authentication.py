@@ -13,10 +13,15 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from services.api.hooks.credentials import install_credentials
 from shared import ids
-from shared.credentials.base import Credential, Fields
+from shared.credentials.base import CredentialType, Fields
+from shared.credentials.catalogue import credential_types
+from shared.db import credentials
+from shared.settings import Settings
+from shared.vault import opening
+from shared.vault.keyring import keyring_of
 from tests.integration.api.caller import Caller
+from tests.integration.api.conftest import application
 from tests.integration.api.hooking import Hook
 
 Connection = psycopg.Connection[Any]
@@ -25,34 +30,73 @@ WORD = "canary-77aa:ü"
 BODY = b'{"n": 1}'
 
 
-class Key(Fields):
-    secret: SecretStr = SecretStr(SECRET)
+class HeaderFields(Fields):
+    name: str
+    value: SecretStr
 
 
-class Header(Fields):
-    name: str = "X-Shop-Key"
-    value: SecretStr = SecretStr(SECRET)
+class HttpHeader(CredentialType):
+    """As the HTTP nodes have it."""
+
+    type = "http.header"
+    fields = HeaderFields
 
 
-class Basic(Fields):
-    username: str = "shop"
-    password: SecretStr = SecretStr(WORD)
+class BasicFields(Fields):
+    username: str
+    password: SecretStr
 
 
-KEY, HEADER, BASIC, MISSING = (ids.encode(ids.CREDENTIAL, UUID(int=number)) for number in range(1, 5))
-FIELDS: dict[str, Fields] = {KEY: Key(), HEADER: Header(), BASIC: Basic()}
+class HttpBasic(CredentialType):
+    """As the HTTP nodes have it."""
+
+    type = "http.basic"
+    fields = BasicFields
+
+
+TYPES: dict[str, CredentialType] = {
+    each.type: each for each in (*credential_types().values(), HttpHeader(), HttpBasic())
+}
+GIVEN = {
+    "hmac": {"secret": SECRET},
+    "http.header": {"name": "X-Shop-Key", "value": SECRET},
+    "http.basic": {"username": "shop", "password": WORD},
+}
+KEY, HEADER, BASIC, MISSING = "hmac", "http.header", "http.basic", "missing"
 Make = Callable[..., Hook]
 
 
 @pytest.fixture
-def hook(app: Flask, admin: Caller, connection: Connection) -> Make:
-    def opened(_connection: Connection, id: UUID, workflow_id: UUID) -> Credential | None:
-        assert connection.execute("SELECT FROM workflows WHERE id = %s", (workflow_id,)).fetchone() is not None
-        public = ids.encode(ids.CREDENTIAL, id)
-        return Credential(public, "any", FIELDS[public]) if public in FIELDS else None
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"vault_key": SecretStr("6b" * 32)})
 
-    install_credentials(app, opened)
-    return lambda **authentication: Hook(app, admin, connection, authentication=authentication)
+
+@pytest.fixture
+def keep(
+    app: Flask, admin: Caller, connection: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Puts a credential into the vault; its id."""
+    monkeypatch.setattr(opening, "credential_types", lambda: TYPES)
+
+    def insert(kind: str, **fields: str) -> str:
+        id, given = credentials.new_id(connection), TYPES[kind].fields.model_validate(fields or GIVEN[kind])
+        sealed = opening.sealed_fields(keyring_of(settings), id, kind, given)
+        credentials.insert(connection, id, admin.user_id, name=kind, type=kind, shared=False, hosts=[], sealed=sealed)
+        return ids.encode(ids.CREDENTIAL, id)
+
+    return insert
+
+
+@pytest.fixture
+def hook(app: Flask, admin: Caller, connection: Connection, keep: Callable[..., str]) -> Make:
+    """A webhook with this authentication; `credential` is a type, or `missing`, or an id."""
+
+    def make(**authentication: Any) -> Hook:
+        named = authentication["credential"]
+        id = ids.encode(ids.CREDENTIAL, UUID(int=4)) if named == MISSING else keep(named) if named in GIVEN else named
+        return Hook(app, admin, connection, authentication=authentication | {"credential": id})
+
+    return make
 
 
 def digest(body: bytes, algorithm: str = "sha256", key: str = SECRET) -> bytes:
@@ -132,10 +176,10 @@ def test_an_old_signature_is_worth_nothing_and_a_fresh_one_counts_once(hook: Mak
     assert made.runs() == 1
 
 
-def test_the_key_of_standard_webhooks_is_base64(hook: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_of_standard_webhooks_is_base64(hook: Make, keep: Callable[..., str]) -> None:
     packed = b64encode(b"\x00\xff" * 12).decode()
-    monkeypatch.setitem(FIELDS, KEY, Key(secret=SecretStr(f"whsec_{packed}")))
-    made, at = hook(type="hmac", credential=KEY, preset="standard-webhooks"), int(time.time())
+    credential = keep("hmac", secret=f"whsec_{packed}")
+    made, at = hook(type="hmac", credential=credential, preset="standard-webhooks"), int(time.time())
     signature = b64encode(hmac.digest(b64decode(packed), f"m.{at}.".encode() + BODY, hashlib.sha256)).decode()
     headers = {"webhook-id": "m", "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}"}
     assert made(data=BODY, headers=headers).status_code == 202
@@ -205,3 +249,27 @@ def test_what_proves_a_caller_is_kept_nowhere(hook: Make, connection: Connection
         0,
         None,
     )
+
+
+def test_somebody_elses_credential_lets_nobody_in(
+    hook: Make, keep: Callable[..., str], connection: Connection, person: Callable[..., Caller]
+) -> None:
+    id = keep("hmac")
+    connection.execute("UPDATE credentials SET owner_id = %s", (person("other").user_id,))
+    made = hook(type="secret", credential=id)
+    headers = {"X-Webhook-Secret": SECRET}
+    assert made(headers=headers).status_code == 401
+    connection.execute("UPDATE credentials SET shared = true")
+    assert made(headers=headers).status_code == 202
+    used = connection.execute("SELECT last_used_at IS NOT NULL FROM credentials").fetchone()
+    assert used == (True,)
+
+
+def test_without_the_vaults_key_nobody_is_told_that_they_are_wrong(
+    hook: Make, admin: Caller, connection: Connection, settings: Settings
+) -> None:
+    path = hook(type="secret", credential="hmac").path
+    with application(settings.model_copy(update={"vault_key": None})) as locked:
+        answer = locked.test_client().post(path, headers={"X-Webhook-Secret": SECRET})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert answer.get_json()["type"] == "/problems/vault-locked"

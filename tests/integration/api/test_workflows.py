@@ -194,3 +194,13 @@ def test_bodies_with_problems(admin: Caller, body: Any, path: str, message: str)
 
     assert answer.status_code == 422
     assert any(e["path"] == path and message in e["message"] for e in answer.json["errors"]), answer.json
+
+
+def test_a_template_becomes_a_workflow(admin: Caller) -> None:
+    page = admin("GET", "/templates").json
+    assert page["nextCursor"] is None
+    first = page["items"][0]
+    assert admin("GET", f"/templates/{first['key']}").json == first
+    assert admin("GET", "/templates/none").status_code == 404
+    workflow = admin.workflow(definition=first["definition"])
+    assert admin.start(workflow).status_code == 202

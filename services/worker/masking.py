@@ -1,0 +1,20 @@
+"""What an attempt leaves, without the secrets of the credentials that it has opened."""
+
+from dataclasses import replace
+
+from shared.domain.outcome import Ask, Outcome
+from shared.redactor import Redactor
+
+
+def masked_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
+    """The outcome with input, error and question masked; its output was before it was stored."""
+    return replace(
+        outcome,
+        input=redactor.json(outcome.input) if isinstance(outcome.input, str) else outcome.input,
+        error=None if outcome.error is None else redactor.json(outcome.error),
+        ask=None if outcome.ask is None else _masked_ask(outcome.ask, redactor),
+    )
+
+
+def _masked_ask(ask: Ask, redactor: Redactor) -> Ask:
+    return Ask(ask.kind, redactor.text(ask.message), tuple(map(redactor.text, ask.approvers)))

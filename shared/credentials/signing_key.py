@@ -1,0 +1,25 @@
+"""A key that signs what is sent, and checks the signature of what comes in."""
+
+from pydantic import Field, SecretStr
+
+from shared.credentials.base import CredentialType, Fields
+
+
+class SigningKeyFields(Fields):
+    """One secret."""
+
+    secret: SecretStr = Field(
+        description="At least 16 characters, the same on both sides. Make one with: openssl rand -hex 32.",
+        min_length=16,
+        max_length=10_000,
+    )
+
+
+class SigningKey(CredentialType):
+    """For HMAC signatures."""
+
+    type = "hmac"
+    label = "Signing key"
+    help = "A secret that both sides know: one signs a message with it, the other checks who it came from (HMAC)."
+    icon = "signature"
+    fields = SigningKeyFields

@@ -1,0 +1,42 @@
+"""A workflow's page says whether its draft could run, and what stands in the way."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+
+from shared import ids
+from shared.db import users, workflows
+from tests.factories import chain
+
+Person = Callable[[str], FlaskClient]
+
+
+def page_of(client: FlaskClient, database_url: str, definition: dict[str, Any]) -> str:
+    with psycopg.connect(database_url) as connection:
+        owner = users.by_email(connection, "editor@example.com")
+        assert owner is not None
+        made = workflows.insert(connection, owner.id, name="Orders", description="", definition=json.dumps(definition))
+    return client.get(f"/workflows/{ids.encode(ids.WORKFLOW, made.id)}").text
+
+
+def test_a_draft_that_can_run_has_no_list_of_problems(person: Person, database_url: str) -> None:
+    assert "cannot run yet" not in page_of(person("editor"), database_url, chain(2))
+
+
+@pytest.mark.parametrize(("count", "badge", "more"), [(1, "1 problem<", None), (11, "11 problems<", "and 3 more")])
+def test_one_with_problems_lists_the_first_of_them(
+    person: Person, database_url: str, count: int, badge: str, more: str | None
+) -> None:
+    source = chain(count)
+    for node in source["containers"][0]["nodes"]:
+        node["type"] = "teleport"
+    text = page_of(person("editor"), database_url, source)
+    assert "The draft cannot run yet" in text
+    assert badge in text
+    assert "containers[0].nodes[0].type" in text
+    assert text.count("there is no node type") == min(count, 8)
+    assert (more in text) if more else ("more</p>" not in text)
