@@ -15,6 +15,7 @@ from services.api.hooks.refused import Refused
 _PIECE = 65_536
 _SILENCE_S = 10.0
 _LONGEST_S = 60.0
+_REST_S = 0.5
 _MOST_HEADERS = 100
 _LONGEST_HEADER = 4_000
 
@@ -76,9 +77,13 @@ def read_body(most: int) -> bytes:
         _check_size(len(body), most)
     except RequestEntityTooLarge:
         _check_size(most + 1, most)
-    except TimeoutError:
-        raise Refused(408, "too-slow", "Too slow", "The body did not arrive in time. Send it again.") from None
-    except (ClientDisconnected, OSError):
+    except (ClientDisconnected, OSError) as error:
+        # Werkzeug says of every trouble that the client went away.
+        if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+            if connection is not None:
+                # Nobody waits for the rest for long, before the answer.
+                connection.settimeout(_REST_S)
+            raise Refused(408, "too-slow", "Too slow", "The body did not arrive in time. Send it again.") from None
         _check_end(0, 1)
     # Gunicorn says nothing of a body that ends too early.
     _check_end(len(body), request.content_length or 0)

@@ -109,6 +109,21 @@ def test_what_cannot_be_taken_starts_nothing(hook: Make, sent: dict[str, Any], s
     assert made(data=b"x" * 1_000).status_code == 202
 
 
+class _Silent:
+    """A connection that nothing comes over."""
+
+    def read(self, _size: int) -> bytes:
+        raise TimeoutError
+
+
+def test_a_body_that_does_not_come_is_given_up(hook: Make) -> None:
+    made = hook()
+    environ = {"wsgi.input": _Silent(), "wsgi.input_terminated": True, "CONTENT_LENGTH": "5"}
+    answer = made(environ_overrides=environ)
+    assert (answer.status_code, answer.get_json()["type"]) == (408, "/problems/too-slow")
+    assert made.runs() == 0
+
+
 def test_the_limit_of_a_webhook_is_its_own(hook: Make) -> None:
     made = hook(maxBytes=3_000_000)
     big = {"text": "ü\n" * 700_000}
