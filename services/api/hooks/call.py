@@ -1,7 +1,5 @@
 """What a call of a webhook brought: its headers at once, its body within bounds of size and time."""
 
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +9,11 @@ from werkzeug.http import parse_options_header
 
 from services.api.callback_body import SECRET_NAME, fields_of
 from services.api.hooks.refused import Refused
+from shared.web.deadline import deadline
 
-_PIECE = 65_536
-_SILENCE_S = 10.0
-_LONGEST_S = 60.0
-_REST_S = 0.5
+_PATIENCE_S = 10.0
+_SLOWEST = 250_000
+"""Bytes in a second; a body that comes slower is given up, once its patience is used up too."""
 _MOST_HEADERS = 100
 _LONGEST_HEADER = 4_000
 
@@ -62,50 +60,31 @@ def read_body(most: int) -> bytes:
 
     Raises Refused: 413 for a longer one, 408 for one that does not come, 400 for one that ends too early.
     """
+    announced = request.content_length
     # Werkzeug refuses a body without a length at exactly its limit.
     request.max_content_length = most + 1
-    connection = request.environ.get("gunicorn.socket")
-    until = time.monotonic() + _LONGEST_S
-    pieces: list[bytes] = []
-    body = b""
     try:
-        if connection is not None:
-            connection.settimeout(_SILENCE_S)
-        while (piece := request.stream.read(_PIECE)) and _in_time(until):
-            pieces.append(piece)
-        body = b"".join(pieces)
-        _check_size(len(body), most)
+        with deadline(_PATIENCE_S + (most if announced is None else announced) / _SLOWEST):
+            body = request.stream.read()
     except RequestEntityTooLarge:
-        _check_size(most + 1, most)
+        raise _too_large(most) from None
     except (ClientDisconnected, OSError) as error:
         # Werkzeug says of every trouble that the client went away.
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
-            if connection is not None:
-                # Nobody waits for the rest for long, before the answer.
-                connection.settimeout(_REST_S)
             raise Refused(408, "too-slow", "Too slow", "The body did not arrive in time. Send it again.") from None
-        _check_end(0, 1)
+        raise _cut_short() from None
+    if len(body) > most:
+        raise _too_large(most)
     # Gunicorn says nothing of a body that ends too early.
-    _check_end(len(body), request.content_length or 0)
-    if connection is not None:
-        with suppress(OSError):
-            connection.settimeout(None)
+    if len(body) < (announced or 0):
+        raise _cut_short()
     return body
 
 
-def _check_size(size: int, most: int) -> None:
-    if size > most:
-        text = f"The body has more than {most:,} bytes, the limit (maxBytes) of this webhook."
-        raise Refused(413, "too-large", "Too large", text)
+def _too_large(most: int) -> Refused:
+    text = f"The body has more than {most:,} bytes, the limit (maxBytes) of this webhook."
+    return Refused(413, "too-large", "Too large", text)
 
 
-def _check_end(size: int, announced: int) -> None:
-    if size < announced:
-        raise Refused(400, "cut-short", "Cut short", "The body ended before the length that was announced.")
-
-
-def _in_time(until: float) -> bool:
-    """True. Raises TimeoutError when it is later."""
-    if time.monotonic() > until:
-        raise TimeoutError
-    return True
+def _cut_short() -> Refused:
+    return Refused(400, "cut-short", "Cut short", "The body ended before the length that was announced.")
