@@ -7,11 +7,10 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import httpx2
-
 from shared.credentials.base import Credential
 from shared.net.addresses import AllowedNetworks
 from shared.net.client import make_client
+from shared.net.pooled import HttpClient
 from shared.net.resolve import checked_addresses
 from shared.settings import Settings
 
@@ -19,7 +18,7 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=1)
-def _client() -> httpx2.AsyncClient:
+def _client() -> HttpClient:
     """For nodes that send nothing."""
     return make_client(Settings())
 
@@ -29,7 +28,7 @@ class RecordingContext:
 
     def __init__(
         self,
-        http: httpx2.AsyncClient | None = None,
+        http: HttpClient | None = None,
         *,
         allowed: str = "",
         attempt: int = 1,

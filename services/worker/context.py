@@ -8,8 +8,6 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import httpx2
-
 from services.worker.credentials import not_found
 from services.worker.logs import LogWriter, StepLog
 from shared import ids
@@ -17,6 +15,7 @@ from shared.callbacks import mask_tokens
 from shared.credentials.base import Credential
 from shared.engine.requests import Claimed
 from shared.net.network import Network
+from shared.net.pooled import HttpClient
 from shared.redactor import Redactor
 
 T = TypeVar("T")
@@ -79,7 +78,7 @@ class StepContext:
         return Random(f"{self.idempotency_key}:{self.attempt}")  # noqa: S311 - for simulation, not for secrets
 
     @property
-    def http(self) -> httpx2.AsyncClient:
+    def http(self) -> HttpClient:
         """The pooled client."""
         return self._network.http
 

@@ -21,6 +21,7 @@ _CHARSETS = re.compile(
     r"utf-?(8|16|32)([lb]e|-[lb]e)?|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|(windows-|cp)125\d"
     r"|shift_jis|euc-(jp|kr)|gb(k|2312|18030)|big5|koi8-[ru]"
 )
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,99}/[\w!#$&^.+-]{1,99}( *;[\x20-\x7e]*)?", re.ASCII)
 _TEXT_TYPES = re.compile(r"text/.*|.*[/+](json|xml|javascript|yaml|x-www-form-urlencoded|x-ndjson|graphql)")
 
 
@@ -66,17 +67,37 @@ def body_value(body: bytes, content_type: str) -> Any:
     text = _text(body, kind, options)
     if text is not None and "\x00" not in text:
         return text
-    return {"base64": base64.b64encode(body).decode(), "contentType": kind[:200], "bytes": len(body)}
+    return file_value(body, kind)
+
+
+def file_value(content: bytes, content_type: str, name: str | None = None) -> dict[str, Any]:
+    """A file as a JSON value; `shared/nodes/files.py` reads it."""
+    kind = content_type if MEDIA_TYPE.fullmatch(content_type) else ""
+    value = {"base64": base64.b64encode(content).decode(), "contentType": kind, "bytes": len(content)}
+    return value if name is None else value | {"name": name}
+
+
+def body_text(body: bytes, content_type: str) -> str:
+    """The body as text in its charset, UTF-8 unless it names another; what cannot be read or stored is replaced."""
+    try:
+        text = body.decode(_charset(content_type.lower()) or "utf-8", errors="replace")
+    except LookupError:
+        text = body.decode(errors="replace")
+    return text.replace("\x00", "\ufffd")
+
+
+def _charset(options: str) -> str | None:
+    found = re.search(r"charset\s*=\s*[\"']?([a-z0-9_-]+)", options)
+    return found.group(1) if found and _CHARSETS.fullmatch(found.group(1)) else None
 
 
 def _text(body: bytes, kind: str, options: str) -> str | None:
-    found = re.search(r"charset\s*=\s*[\"']?([a-z0-9_-]+)", options)
-    charset = found.group(1) if found and _CHARSETS.fullmatch(found.group(1)) else "utf-8"
+    charset = _charset(options)
     is_text = _TEXT_TYPES.fullmatch(kind) is not None
-    if not is_text and kind and kind != "application/octet-stream" and not found:
+    if not is_text and kind and kind != "application/octet-stream" and "charset" not in options:
         return None
     try:
-        return body.decode(charset, errors="replace" if is_text else "strict")
+        return body.decode(charset or "utf-8", errors="replace" if is_text else "strict")
     except (UnicodeDecodeError, LookupError):
         return None
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import httpx2
-
 from shared.net.addresses import AllowedNetworks
+from shared.net.pooled import HttpClient
 from shared.net.resolve import checked_addresses
 
 
@@ -12,7 +11,7 @@ from shared.net.resolve import checked_addresses
 class Network:
     """For one event loop. Everything in it refuses addresses that are neither public nor allowed by a setting."""
 
-    http: httpx2.AsyncClient
+    http: HttpClient
     """The pooled client that all share."""
     allowed: AllowedNetworks
 

@@ -13,13 +13,13 @@ from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
-import httpx2
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.credentials.base import Credential
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
+from shared.net.pooled import HttpClient
 from shared.nodes import parameters
 from shared.nodes.credential_field import CredentialOf, dynamic_credentials
 
@@ -125,7 +125,7 @@ class Context(Protocol):
         """The step's own source of randomness (differs per attempt)."""
 
     @property
-    def http(self) -> httpx2.AsyncClient:
+    def http(self) -> HttpClient:
         """The process's pooled client. It refuses private addresses unless a setting allows them."""
 
     async def addresses(self, host: str, port: int) -> list[str]:

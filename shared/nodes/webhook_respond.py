@@ -1,18 +1,17 @@
 """`webhook.respond`: answers whoever called the webhook that started the run, while the run goes on."""
 
-from base64 import b64decode
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from shared.domain.errors import InvalidValue, TooLarge
 from shared.domain.http_headers import refused_header
 from shared.domain.values import to_json
 from shared.nodes.base import Context, NodeError, NodeType, Params, Respond
+from shared.nodes.files import FileValue, is_file
 
 MAX_BYTES = 5_000_000
 _TOO_LARGE = "The body is too large to be answered: answer with an address to fetch it from."
-_OF_A_FILE = frozenset({"base64", "contentType", "bytes", "name"})
 _WITHOUT_BODY = frozenset({204, 205, 304})
 
 
@@ -79,7 +78,7 @@ def _encoded(body: Any) -> tuple[str, bytes]:
         return "", b""
     if isinstance(body, str):
         return "text/plain; charset=utf-8", body.encode("utf-8", "replace")
-    if isinstance(body, dict) and "base64" in body and body.keys() <= _OF_A_FILE:
+    if is_file(body):
         return _file(body)
     try:
         return "application/json", to_json(body, max_bytes=MAX_BYTES)
@@ -90,12 +89,11 @@ def _encoded(body: Any) -> tuple[str, bytes]:
 
 
 def _file(value: dict[str, Any]) -> tuple[str, bytes]:
-    kind = str(value.get("contentType") or "application/octet-stream")
-    why = refused_header("Content-Type", kind)
+    try:
+        found = FileValue.model_validate(value)
+    except ValidationError as error:
+        raise NodeError("INVALID_RESPONSE", f"The file cannot be sent: {error.errors()[0]['msg']}.") from None
+    why = refused_header("Content-Type", found.content_type)
     if why is not None:
         raise NodeError("INVALID_RESPONSE", f"The content type of the file: {why}.")
-    try:
-        return kind, b64decode(str(value["base64"]), validate=True)
-    except ValueError:
-        text = "`base64` of the file is not valid base64: pass the value of an earlier step on."
-        raise NodeError("INVALID_RESPONSE", text) from None
+    return found.content_type, found.content

@@ -1,6 +1,5 @@
 """From the bytes of a call to a JSON value: JSON, forms, text; what is none of them is a file."""
 
-from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
@@ -13,11 +12,10 @@ from services.api.callback_body import fields_of
 from services.api.hooks.refused import Refused
 from shared.domain.errors import InvalidValue
 from shared.domain.values import from_json
+from shared.net.bodies import body_value, file_value
 
 MAX_PARTS = 1_000
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-_TEXTS = frozenset({"application/xml", "application/graphql", "application/yaml", "application/x-ndjson", ""})
-_UNKNOWN = "application/octet-stream"
 
 
 def value_of(raw: bytes, content_type: str) -> Any:
@@ -33,17 +31,7 @@ def value_of(raw: bytes, content_type: str) -> Any:
         return _json(raw)
     if mimetype in _FORMS:
         return _form(raw, mimetype, options)
-    if mimetype.startswith("text/") or mimetype.endswith("+xml") or mimetype in _TEXTS:
-        text = _text(raw, options.get("charset", "utf-8"))
-        if text is not None:
-            return text
-    return file_value(raw, mimetype or _UNKNOWN)
-
-
-def file_value(content: bytes, content_type: str, name: str | None = None) -> dict[str, Any]:
-    """Bytes as a JSON value."""
-    found = {"base64": b64encode(content).decode(), "contentType": content_type, "bytes": len(content)}
-    return found | ({"name": name} if name else {})
+    return body_value(raw, content_type)
 
 
 def _json(raw: bytes) -> Any:
@@ -53,15 +41,6 @@ def _json(raw: bytes) -> Any:
         return from_json(raw)
     except InvalidValue as error:
         raise Refused(400, "malformed-json", "Malformed JSON", str(error)) from None
-
-
-def _text(raw: bytes, charset: str) -> str | None:
-    """The text; None where the bytes are none, or have NUL, which no text here can hold."""
-    try:
-        text = raw.decode(charset)
-    except (UnicodeDecodeError, LookupError):
-        return None
-    return None if "\x00" in text else text
 
 
 def _form(raw: bytes, mimetype: str, options: dict[str, str]) -> dict[str, Any]:
@@ -89,4 +68,4 @@ def _in_memory(*_size_and_type: Any, **_named: Any) -> BytesIO:
 
 
 def _sent_file(sent: FileStorage) -> dict[str, Any]:
-    return file_value(sent.stream.read(), sent.mimetype or _UNKNOWN, sent.filename)
+    return file_value(sent.stream.read(), sent.mimetype, sent.filename)

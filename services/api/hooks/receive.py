@@ -85,6 +85,8 @@ def _take(receiving: _Receiving, credential: Credential | None) -> Response:
         text = f"This webhook takes {allowed}."
         raise Refused(405, "method", "Method not allowed", text, {"Allow": allowed})
     authentication.check_headers(way, credential, call)
+    if call.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "packed", "Unsupported media type", "Send the body as it is, without Content-Encoding.")
     waits = webhook.config["respond"] == "workflow"
     with webhook_limits().waiter() if waits else nullcontext():
         with webhook_limits().room(_size(webhook)):

@@ -7,6 +7,8 @@ from shared.domain.fields import Fields
 from shared.domain.http_headers import HEADER_NAME
 
 TYPES = ("none", "secret", "hmac", "basic")
+CREDENTIAL_TYPES = {"secret": ("http.header", "hmac"), "hmac": ("hmac",), "basic": ("http.basic",)}
+"""What the credential of each may be."""
 PRESETS = ("github", "stripe", "standard-webhooks", "slack")
 ALGORITHMS = ("sha256", "sha1", "sha512")
 SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - a name, not a secret
@@ -31,7 +33,7 @@ def read_authentication(fields: Fields) -> dict[str, Any]:
 def _credential(fields: Fields, chosen: str) -> str:
     credential = fields.text("credential")
     if ids.decode(ids.CREDENTIAL, credential) is None:
-        needed = {"secret": "`http.header` or `hmac`", "hmac": "`hmac`", "basic": "`http.basic`"}[chosen]
+        needed = " or ".join(f"`{name}`" for name in CREDENTIAL_TYPES[chosen])
         fields.refuse("credential", f"`{chosen}` needs the id of a credential of the type {needed}, cred-…")
     return credential
 

@@ -6,7 +6,6 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,15 +13,14 @@ from flask import Flask
 from pydantic import SecretStr
 
 from shared import ids
-from shared.credentials.base import CredentialType, Fields
 from shared.credentials.catalogue import credential_types
 from shared.db import credentials
 from shared.settings import Settings
-from shared.vault import opening
 from shared.vault.keyring import keyring_of
+from shared.vault.opening import sealed_fields
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import application
-from tests.integration.api.hooking import Hook
+from tests.integration.api.hooking import Hook, hooked
 
 Connection = psycopg.Connection[Any]
 SECRET = "canary-1f0e" * 3
@@ -30,40 +28,14 @@ WORD = "canary-77aa:ü"
 BODY = b'{"n": 1}'
 
 
-class HeaderFields(Fields):
-    name: str
-    value: SecretStr
-
-
-class HttpHeader(CredentialType):
-    """As the HTTP nodes have it."""
-
-    type = "http.header"
-    fields = HeaderFields
-
-
-class BasicFields(Fields):
-    username: str
-    password: SecretStr
-
-
-class HttpBasic(CredentialType):
-    """As the HTTP nodes have it."""
-
-    type = "http.basic"
-    fields = BasicFields
-
-
-TYPES: dict[str, CredentialType] = {
-    each.type: each for each in (*credential_types().values(), HttpHeader(), HttpBasic())
-}
 GIVEN = {
     "hmac": {"secret": SECRET},
     "http.header": {"name": "X-Shop-Key", "value": SECRET},
     "http.basic": {"username": "shop", "password": WORD},
 }
-KEY, HEADER, BASIC, MISSING = "hmac", "http.header", "http.basic", "missing"
+KEY, HEADER, BASIC = "hmac", "http.header", "http.basic"
 Make = Callable[..., Hook]
+Keep = Callable[..., str]
 
 
 @pytest.fixture
@@ -72,15 +44,13 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def keep(
-    app: Flask, admin: Caller, connection: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., str]:
-    """Puts a credential into the vault; its id."""
-    monkeypatch.setattr(opening, "credential_types", lambda: TYPES)
+def keep(admin: Caller, connection: Connection, settings: Settings) -> Keep:
+    """Puts a credential into the vault, under an id of its own or that of one that is gone; its id."""
 
-    def insert(kind: str, **fields: str) -> str:
-        id, given = credentials.new_id(connection), TYPES[kind].fields.model_validate(fields or GIVEN[kind])
-        sealed = opening.sealed_fields(keyring_of(settings), id, kind, given)
+    def insert(kind: str, name: str = "", **fields: str) -> str:
+        id = ids.decode(ids.CREDENTIAL, name) or credentials.new_id(connection)
+        given = credential_types()[kind].fields.model_validate(fields or GIVEN[kind])
+        sealed = sealed_fields(keyring_of(settings), id, kind, given)
         credentials.insert(connection, id, admin.user_id, name=kind, type=kind, shared=False, hosts=[], sealed=sealed)
         return ids.encode(ids.CREDENTIAL, id)
 
@@ -88,12 +58,12 @@ def keep(
 
 
 @pytest.fixture
-def hook(app: Flask, admin: Caller, connection: Connection, keep: Callable[..., str]) -> Make:
-    """A webhook with this authentication; `credential` is a type, or `missing`, or an id."""
+def hook(app: Flask, admin: Caller, connection: Connection, keep: Keep) -> Make:
+    """A webhook with this authentication; `credential` is a type, or an id."""
 
     def make(**authentication: Any) -> Hook:
         named = authentication["credential"]
-        id = ids.encode(ids.CREDENTIAL, UUID(int=4)) if named == MISSING else keep(named) if named in GIVEN else named
+        id = keep(named) if named in GIVEN else named
         return Hook(app, admin, connection, authentication=authentication | {"credential": id})
 
     return make
@@ -176,7 +146,7 @@ def test_an_old_signature_is_worth_nothing_and_a_fresh_one_counts_once(hook: Mak
     assert made.runs() == 1
 
 
-def test_the_key_of_standard_webhooks_is_base64(hook: Make, keep: Callable[..., str]) -> None:
+def test_the_key_of_standard_webhooks_is_base64(hook: Make, keep: Keep) -> None:
     packed = b64encode(b"\x00\xff" * 12).decode()
     credential = keep("hmac", secret=f"whsec_{packed}")
     made, at = hook(type="hmac", credential=credential, preset="standard-webhooks"), int(time.time())
@@ -211,19 +181,48 @@ def test_secrets_and_passwords(
 
 
 @pytest.mark.parametrize(
-    ("config", "reason"),
+    ("kind", "other", "reason"),
     [
-        ({"type": "secret", "credential": MISSING}, "credential-missing"),
-        ({"type": "hmac", "credential": MISSING}, "credential-missing"),
-        ({"type": "hmac", "credential": BASIC}, "credential-unfit"),
-        ({"type": "basic", "credential": KEY}, "credential-unfit"),
+        ("secret", "", "credential-missing"),
+        ("hmac", "", "credential-missing"),
+        ("hmac", BASIC, "credential-unfit"),
+        ("secret", BASIC, "credential-unfit"),
     ],
 )
-def test_without_a_fitting_credential_nobody_gets_in(hook: Make, config: dict[str, Any], reason: str) -> None:
-    made = hook(**config)
+def test_without_a_fitting_credential_nobody_gets_in(
+    hook: Make, keep: Keep, connection: Connection, kind: str, *, other: str, reason: str
+) -> None:
+    id = keep(KEY)
+    made = hook(type=kind, credential=id)
+    connection.execute("DELETE FROM credentials")
+    if other:
+        keep(other, id)
     answer = made(headers=basic(f"shop:{WORD}") | {"X-Webhook-Secret": SECRET, "X-Webhook-Signature": "00"})
     assert (answer.status_code, answer.get_json()["type"]) == (401, "/problems/unauthorized")
     assert [each["reason"] for each in made.deliveries()] == [reason]
+
+
+def test_a_definition_names_a_credential_that_fits_and_that_its_author_may_use(
+    keep: Keep, admin: Caller, person: Callable[..., Caller]
+) -> None:
+    key, pair = keep(KEY), keep(BASIC)
+
+    def problems(caller: Caller, kind: str, credential: str) -> list[str]:
+        body = {"name": "W", "definition": hooked(authentication={"type": kind, "credential": credential})}
+        return [each["path"] for each in caller("POST", "/workflows", body).json.get("errors", [])]
+
+    place = ["triggers[0].authentication.credential"]
+    assert (problems(admin, "hmac", key), problems(admin, "basic", pair), problems(admin, "secret", key)) == (
+        [],
+        [],
+        [],
+    )
+    assert (
+        problems(admin, "hmac", pair)
+        == problems(admin, "basic", key)
+        == problems(person("other"), "hmac", key)
+        == place
+    )
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "secret", "basic"])
@@ -252,12 +251,10 @@ def test_what_proves_a_caller_is_kept_nowhere(hook: Make, connection: Connection
 
 
 def test_somebody_elses_credential_lets_nobody_in(
-    hook: Make, keep: Callable[..., str], connection: Connection, person: Callable[..., Caller]
+    hook: Make, connection: Connection, person: Callable[..., Caller]
 ) -> None:
-    id = keep("hmac")
+    made, headers = hook(type="secret", credential=KEY), {"X-Webhook-Secret": SECRET}
     connection.execute("UPDATE credentials SET owner_id = %s", (person("other").user_id,))
-    made = hook(type="secret", credential=id)
-    headers = {"X-Webhook-Secret": SECRET}
     assert made(headers=headers).status_code == 401
     connection.execute("UPDATE credentials SET shared = true")
     assert made(headers=headers).status_code == 202

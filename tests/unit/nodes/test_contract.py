@@ -18,10 +18,12 @@ KNOWN = {
     "delay",
     "fail",
     "http.request",
+    "notify",
     "simulate",
     "transform",
     "wait.callback",
     "webhook.respond",
+    "webhook.call",
     "workflow.run",
 }
 
