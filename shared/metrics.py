@@ -65,6 +65,11 @@ PUBLISHES = Counter(
 COMMITTER_BATCH = Histogram(
     "flowversal_committer_batch_rows", "Claims and outcomes written in one transaction.", buckets=_ROWS
 )
+WEBHOOK_CALLS = Counter(
+    "flowversal_webhook_calls_total",
+    "Calls of webhooks, by outcome: accepted, duplicate, or why they were refused.",
+    ["outcome"],
+)
 HTTP_REQUESTS = Counter(
     "flowversal_http_requests_total", "Requests answered by the API and the dashboard.", ["method", "route", "status"]
 )

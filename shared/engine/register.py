@@ -6,9 +6,9 @@ from uuid import UUID
 
 import psycopg
 
-from shared.db import follows, schedules, triggers
+from shared.db import follows, schedules, triggers, webhooks
 from shared.db.triggers import Trigger
-from shared.domain.triggers import finished, schedule
+from shared.domain.triggers import finished, schedule, webhook
 from shared.domain.triggers.base import TriggerDefinition
 from shared.domain.triggers.read import READERS
 from shared.engine.following import register_follower
@@ -17,6 +17,7 @@ from shared.engine.scheduling import register_schedule
 ON_REGISTER: Mapping[str, Callable[[psycopg.Connection[Any], Trigger], None]] = {
     finished.TYPE: register_follower,
     schedule.TYPE: register_schedule,
+    webhook.TYPE: webhooks.take_path,
 }
 """What else a type of trigger needs when it is registered: the time when a schedule is due, the path of a webhook."""
 

@@ -1,7 +1,7 @@
 """What a node type is: one file in this folder, one subclass of `NodeType`, found by scanning.
 
 A node never sees the database, the broker or another node: it gets a `Context` and its parameters (already
-evaluated and validated) and returns a `Done`, a `Wait` or a `Call`, or raises `NodeError`.
+evaluated and validated) and returns a `Done`, a `Wait`, a `Call` or a `Respond`, or raises `NodeError`.
 """
 
 import builtins
@@ -24,7 +24,19 @@ from shared.net.pooled import HttpClient
 from shared.nodes import parameters
 from shared.nodes.credential_field import CredentialOf, dynamic_credentials
 
-__all__ = ["Ask", "Call", "Context", "Credential", "CredentialOf", "Done", "NodeError", "NodeType", "Params", "Wait"]
+__all__ = [
+    "Ask",
+    "Call",
+    "Context",
+    "Credential",
+    "CredentialOf",
+    "Done",
+    "NodeError",
+    "NodeType",
+    "Params",
+    "Respond",
+    "Wait",
+]
 
 T = TypeVar("T")
 
@@ -71,6 +83,18 @@ class Call:
     input: Any
     wait: bool = True
     version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """The step answers whoever called the webhook that started this run, if they wait; the run goes on.
+
+    Its output is `{"answered", "reason"}`: whether this was the answer, and if not, why.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 class Context(Protocol):
@@ -179,6 +203,6 @@ class NodeType:
         """Bytes of values that an attempt with these parameters may hold, where that is unusual: such ones take turns."""
         return 0
 
-    async def run(self, ctx: Context, params: Any) -> Done | Wait | Call:
+    async def run(self, ctx: Context, params: Any) -> Done | Wait | Call | Respond:
         """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
         raise NotImplementedError

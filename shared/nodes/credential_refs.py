@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from shared import ids
+from shared.domain.triggers.webhook import TYPE as WEBHOOK
+from shared.domain.triggers.webhook_auth import CREDENTIAL_TYPES
 from shared.nodes.credential_field import credential_fields
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ class Reference(NamedTuple):
 
 
 def credential_references(definition: Any, catalogue: "Mapping[str, NodeType]") -> Iterator[Reference]:
-    """Every credential that the parameters of nodes name, in the order of the text."""
+    """Every credential that webhooks and the parameters of nodes name, in the order of the text."""
+    yield from _of_webhooks(definition)
     for at, container in enumerate(_items(definition, "containers")):
         for place, node in enumerate(_items(container, "nodes")):
             kind, params = node.get("type"), node.get("params")
@@ -29,6 +32,17 @@ def credential_references(definition: Any, catalogue: "Mapping[str, NodeType]") 
                     id = ids.decode(ids.CREDENTIAL, text) if isinstance(text := params.get(name), str) else None
                     if id is not None:
                         yield Reference(f"containers[{at}].nodes[{place}].params.{name}", id, mark.types)
+
+
+def _of_webhooks(definition: Any) -> Iterator[Reference]:
+    for at, trigger in enumerate(_items(definition, "triggers")):
+        way = trigger.get("authentication")
+        if trigger.get("type") != WEBHOOK or not isinstance(way, dict):
+            continue
+        id = ids.decode(ids.CREDENTIAL, text) if isinstance(text := way.get("credential"), str) else None
+        types = CREDENTIAL_TYPES.get(str(way.get("type")))
+        if id is not None and types is not None:
+            yield Reference(f"triggers[{at}].authentication.credential", id, types)
 
 
 def _items(value: Any, name: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ KNOWN = {
     "simulate",
     "transform",
     "wait.callback",
+    "webhook.respond",
     "webhook.call",
     "workflow.run",
 }
