@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
@@ -181,6 +182,18 @@ def test_a_path_that_is_taken_is_refused_without_saying_by_whom(
     assert first().status_code == 202
     admin("DELETE", f"/workflows/{first.workflow}")
     assert stranger("POST", f"/workflows/{other}/publish").status_code == 201
+
+
+def test_of_two_that_take_one_path_at_once_one_gets_it(app: Flask, admin: Caller) -> None:
+    workflows = [admin.workflow(definition=hooked(path="one"), publish=False) for _ in range(4)]
+
+    def publish(workflow: str) -> int:
+        return Caller(app, admin.token, admin.user_id, admin.public_id)(
+            "POST", f"/workflows/{workflow}/publish"
+        ).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(publish, workflows)) == [201, 409, 409, 409]
 
 
 def test_triggers_of_a_workflow_may_swap_their_paths(admin: Caller, app: Flask, connection: Connection) -> None:
