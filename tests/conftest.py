@@ -1,6 +1,7 @@
 """The fixtures every test may use: real servers, started at the first use."""
 
 from tests.servers.folder import server_folder
+from tests.servers.model import session_model
 from tests.servers.postgres import (
     database_url,
     durable_postgres,
@@ -21,6 +22,7 @@ __all__ = [
     "rabbitmq",
     "redis_url",
     "server_folder",
+    "session_model",
     "session_postgres",
     "session_rabbitmq",
     "session_valkey",

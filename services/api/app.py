@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "letter": _LetterId,
         "token": _TokenId,
         "bulk": _BulkId,
+        "user": _UserId,
     }
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
@@ -80,3 +81,7 @@ class _TokenId(_Id):
 
 class _BulkId(_Id):
     prefix = ids.BULK
+
+
+class _UserId(_Id):
+    prefix = ids.USER

@@ -22,6 +22,7 @@ _PREFIXES = {
     "letter": ids.LETTER,
     "token": ids.TOKEN,
     "bulk": ids.BULK,
+    "user": ids.USER,
 }
 _REF = "#/components/schemas/{model}"
 _HEADERS = {

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import httpx2
 
 from services.worker.logs import LogWriter, StepLog
+from services.worker.step_ai import StepAi
 from shared import ids
 from shared.callbacks import mask_tokens
 from shared.credentials.base import CREDENTIAL_NOT_FOUND, Credential
+from shared.domain.ai_call import AiCall
 from shared.domain.errors import NodeError
 from shared.engine.requests import Claimed
 from shared.net.network import Network
@@ -32,6 +34,7 @@ class StepContext:
         network: Network,
         threads: ThreadPoolExecutor,
         *,
+        ai: StepAi,
         answer: Any = None,
         callback_urls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -41,6 +44,7 @@ class StepContext:
         self.resumed = claimed.resumed
         self.answer = answer
         self.callback_urls = callback_urls
+        self.ai = ai
         self._network = network
         self.tokens = 0
         self.api_calls = 0
@@ -93,6 +97,19 @@ class StepContext:
     def count_tokens(self, tokens: int) -> None:
         """Add AI tokens."""
         self.tokens += tokens
+
+    def count_ai_call(self, call: AiCall) -> None:
+        """Record one call of a model."""
+        self.ai.calls.append(call)
+        self.tokens += call.tokens
+
+    async def check_budget(self) -> None:
+        """Ask the budgets."""
+        await self.ai.check_budget()
+
+    async def delta(self, text: str) -> None:
+        """Show a piece of a growing text."""
+        await self.ai.delta(text)
 
     def count_api_call(self) -> None:
         """Count one request to another system."""

@@ -44,6 +44,8 @@ class Action(StrEnum):
     APPROVAL_READ = "approval.read"
     APPROVAL_DECIDE = "approval.decide"
     STATS_READ = "stats.read"
+    BUDGET_READ = "budget.read"
+    BUDGET_WRITE = "budget.write"
     USER_READ = "user.read"
     SYSTEM_READ = "system.read"
 
@@ -73,6 +75,8 @@ RULES: Mapping[Action, Rule] = {
     Action.APPROVAL_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.APPROVAL_DECIDE: Rule(_ANYONE_SIGNED_IN, Scope.RUN),
     Action.STATS_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
+    Action.BUDGET_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
+    Action.BUDGET_WRITE: Rule(_ADMINS, Scope.ADMIN),
     Action.USER_READ: Rule(_ADMINS, Scope.READ),
     Action.SYSTEM_READ: Rule(_ADMINS, Scope.READ),
 }

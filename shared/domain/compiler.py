@@ -122,6 +122,7 @@ class _Compiler:
             timeout_ms=self.definition.timeout_ms,
             on_failure=self.definition.on_failure,
             limits=self.limits,
+            budget=self.definition.budget,
         )
 
     def _scope_nodes(self, scope: str) -> dict[str, PlanNode]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.domain import items
+from shared.domain.budget import Limit
 from shared.domain.limits import KeyedLimits
 from shared.expr import Template
 
@@ -105,6 +106,8 @@ class Plan:
     timeout_ms: int | None = None
     on_failure: UUID | None = None
     limits: KeyedLimits | None = None
+    budget: Limit | None = None
+    """What the calls of models in one run may use together."""
 
     def touches(self, name: str, item: str) -> tuple[tuple[str, str], ...]:
         """The rows (node, item), beside its own, that the end of a step may change: joins, and the scopes around it."""

@@ -26,6 +26,7 @@ from shared.db.few import FewConnections
 from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.engine.start import Started
+from shared.live import HintWriter
 from shared.net.addresses import AllowedNetworks
 from shared.net.network import Network
 from shared.nodes.catalogue import node_types
@@ -120,6 +121,8 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     registry, publisher, threads = Registry(), Recorder(), ThreadPoolExecutor(1)
+    # Nobody watches, and nobody listens there.
+    hints = HintWriter("redis://127.0.0.1:1")
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
     children: list[Started] = []
@@ -140,6 +143,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
         outside=outside,
         network=network,
         threads=threads,
+        hints=hints,
     )
     yield Pipeline(runner, publisher, store, payloads, children)
     committer.close()
@@ -147,6 +151,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     logs.close()
     outside.close()
     threads.shutdown()
+    hints.close()
     asyncio.run_coroutine_threadsafe(network.close(), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()

@@ -62,7 +62,7 @@ def test_viewers_change_no_workflow_and_start_nothing() -> None:
     refused = {action for action in RULES if not may(viewer, action)}
 
     building = {Action.WORKFLOW_WRITE, Action.EXECUTION_START, Action.EXECUTION_CANCEL}
-    assert refused == building | {Action.USER_READ, Action.SYSTEM_READ}
+    assert refused == building | {Action.USER_READ, Action.SYSTEM_READ, Action.BUDGET_WRITE}
 
 
 def test_public_is_no_rule_that_somebody_could_have() -> None:
