@@ -13,15 +13,13 @@ from shared.domain.errors import NodeError
 
 RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"
 INVALID_RESPONSE = "INVALID_RESPONSE"
-MOST_BYTES = 32_000_000
-"""Of one answer; a stream takes about 300 bytes for a token."""
 _SENT = frozenset({"accept", "content-type", "anthropic-version", "anthropic-beta"})
 
 
 def bounded_client(
-    http: httpx2.AsyncClient, headers: Mapping[str, str], on_sent: Callable[[], None], most_bytes: int = MOST_BYTES
+    http: httpx2.AsyncClient, headers: Mapping[str, str], on_sent: Callable[[], None], most_bytes: int
 ) -> httpx2.AsyncClient:
-    """A client for one call. `headers` are added to each request; `on_sent` hears of each one that was sent.
+    """A client for one call, whose answer may have `most_bytes`. `headers` are added to each request; `on_sent` hears of each one that was sent.
 
     It follows no redirects, as `http`; it need not be closed. Raises NodeError RESPONSE_TOO_LARGE, INVALID_RESPONSE, beside
     what `http` raises.

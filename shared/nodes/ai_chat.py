@@ -22,6 +22,8 @@ from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, 
 
 PROVIDERS: dict[str, Provider] = {"ai.openai": OpenAiChat(), "ai.anthropic": AnthropicChat()}
 """By the type of the credential."""
+MOST_ANSWER_BYTES = 32_000_000
+"""A stream takes about 300 bytes for a token."""
 _MOST_CHARACTERS = 4_000_000
 
 
@@ -160,7 +162,7 @@ class _Call:
     async def run(self) -> Reply:
         meter = Meter(self.request.model)
         result = "canceled or timed out"
-        http = bounded_client(self.ctx.http, self.fields.headers(), self.ctx.count_api_call)
+        http = bounded_client(self.ctx.http, self.fields.headers(), self.ctx.count_api_call, MOST_ANSWER_BYTES)
         official = self.base_url.rstrip("/") == self.provider.base_url
         try:
             reply = await self.provider.chat(

@@ -108,6 +108,12 @@ def _after(cursor: str | None) -> list[str] | None:
         return None
     parts = cursor.split(":")
     numbers = [part for part in parts[2:] if part.isascii() and part.isdigit()]
-    if len(parts) != CURSOR_PARTS or len(numbers) != 2 or int(numbers[0]) >= 2**63 or int(numbers[1]) >= 2**15:
+    if (
+        "\x00" in cursor
+        or len(parts) != CURSOR_PARTS
+        or len(numbers) != 2
+        or int(numbers[0]) >= 2**63
+        or int(numbers[1]) >= 2**15
+    ):
         raise ValueError(cursor)
     return parts

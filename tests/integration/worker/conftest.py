@@ -77,6 +77,8 @@ class Pipeline:
     publisher: Recorder
     store: Store
     payloads: Payloads
+    loop: asyncio.AbstractEventLoop
+    """Where its nodes run."""
     children: list[Started] = field(default_factory=list)
     """What its steps started."""
 
@@ -129,7 +131,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     folder = {"FLOWVERSAL_BLOB_DIR": str(blob_folder)} if blob_folder else {}
     settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **folder})
     outside = Outside(settings, node_types(), lambda started, _: children.append(started))
-    network = Network(httpx2.AsyncClient(), AllowedNetworks())
+    network = Network(httpx2.AsyncClient(trust_env=False), AllowedNetworks())
     few = FewConnections(scene.database_url, application_name="payloads")
     store: Store = FileStore(blob_folder) if blob_folder else PostgresStore(few.borrow)
     payloads = Payloads(store, few.borrow, limits)
@@ -145,7 +147,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
         threads=threads,
         hints=hints,
     )
-    yield Pipeline(runner, publisher, store, payloads, children)
+    yield Pipeline(runner, publisher, store, payloads, loop, children)
     committer.close()
     few.close()
     logs.close()
