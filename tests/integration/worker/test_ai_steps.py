@@ -29,8 +29,20 @@ def provider(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[We
     loop = pipeline.loop
     site = Web({"/v1/chat/completions": stream(chunks("Hel", "lo"))})
 
+    open_ones: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones[writer] = asyncio.current_task()
+        await site.handle(reader, writer)
+
     async def serve() -> asyncio.Server:
-        return await asyncio.start_server(site.handle, "127.0.0.1", 0)
+        return await asyncio.start_server(handle, "127.0.0.1", 0)
+
+    async def close() -> None:
+        server.close()
+        for writer in open_ones:
+            writer.transport.abort()
+        await asyncio.wait([task for task in open_ones.values() if task is not None])
 
     server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
     site.port = server.sockets[0].getsockname()[1]
@@ -43,7 +55,7 @@ def provider(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[We
     # The vault is not the business of these tests.
     monkeypatch.setattr(contexts.StepContext, "credential", found)
     yield site
-    loop.call_soon_threadsafe(server.close)
+    asyncio.run_coroutine_threadsafe(close(), loop).result()
 
 
 def ask(scene: Scene, pipeline: Pipeline, *, settings: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
