@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from shared.credentials.base import Credential
+from shared.domain.ai_call import AiCall
+from shared.domain.errors import NodeError
 from shared.net.addresses import AllowedNetworks
 from shared.net.client import make_client
 from shared.net.pooled import HttpClient
@@ -54,12 +56,26 @@ class RecordingContext:
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.tokens = 0
         self.api_calls = 0
+        self.ai_calls: list[AiCall] = []
+        self.deltas: list[str] = []
+        self.budget: NodeError | None = None
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         self.lines.append((level, message, fields))
 
     def count_tokens(self, tokens: int) -> None:
         self.tokens += tokens
+
+    def count_ai_call(self, call: AiCall) -> None:
+        self.ai_calls.append(call)
+        self.tokens += call.tokens
+
+    async def check_budget(self) -> None:
+        if self.budget is not None:
+            raise self.budget
+
+    async def delta(self, text: str) -> None:
+        self.deltas.append(text)
 
     def count_api_call(self) -> None:
         self.api_calls += 1

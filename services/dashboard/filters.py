@@ -41,6 +41,7 @@ NODE_ICONS = {
     "wait.callback": "globe",
     "workflow.run": "workflow",
     "simulate": "flask",
+    "ai.chat": "sparkles",
     "fail": "alert",
 }
 TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "globe"}
@@ -82,6 +83,13 @@ def size(count: int) -> str:
     if count < 1_000:
         return plural(count, "byte")
     return f"{count / 1_000:.1f} KB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def dollars(usd: float) -> str:
+    """$1.24, $0.0031; `< $0.0001` for less than that."""
+    if 0 < usd < 0.000_1:
+        return "< $0.0001"
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
 def percent(share: float | None) -> str:
@@ -150,6 +158,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "number": number,
     "size": size,
+    "dollars": dollars,
     "percent": percent,
     "ago": ago,
     "until": until,

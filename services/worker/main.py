@@ -101,6 +101,7 @@ def run(settings: Settings) -> None:
         outside=outside,
         network=_network(loop, settings),
         threads=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="blocking"),
+        hints=hints,
     )
     heartbeat = Heartbeat(settings, worker_id, registry)
     broker = make_broker(settings.broker_url, [Received(runner)])

@@ -123,6 +123,7 @@ class _Compiler:
             on_failure=self.definition.on_failure,
             limits=self.limits,
             triggers=tuple(self.definition.triggers),
+            budget=self.definition.budget,
         )
 
     def _scope_nodes(self, scope: str) -> dict[str, PlanNode]:

@@ -99,6 +99,7 @@ class Overview(Answer):
     last_executed_at: Milliseconds | None
     running: int
     ai_tokens_used: int
+    ai_cost_usd: float
     api_calls_made: int
 
 
@@ -142,6 +143,7 @@ class UserStats(Answer):
     average_ms: float | None
     last_executed_at: Milliseconds | None
     ai_tokens_used: int
+    ai_cost_usd: float
     api_calls_made: int
 
 
