@@ -9,7 +9,7 @@ from psycopg import pq
 
 from shared.databases.postgres_link import PostgresLink, PostgresServer, QueryError, RowTooLong
 from shared.databases.postgres_values import Read, parameter, reader
-from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, timed_out
+from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
 from shared.databases.stop import Stop
 from shared.domain.errors import NodeError
@@ -105,7 +105,7 @@ def _refusal(error: QueryError, server: PostgresServer, request: Request) -> Nod
     if state == "57014":
         return timed_out(request)
     if state == "25006":
-        return NodeError("DB_READ_ONLY", f'{said}: set `mode` to "write" to change something.')
+        return read_only(said, request)
     if state.startswith("42") and state != "42501":
         return NodeError("DB_SYNTAX", f"{said} (SQLSTATE {state})")
     return NodeError("DB_ERROR", f"{said} (SQLSTATE {state})", retryable=state.startswith(_BUSY_STATES))
