@@ -166,6 +166,22 @@ def test_a_server_that_lies_gets_neither_password_nor_file(type: str, answers: l
     run(scenario())
 
 
+def test_descriptions_of_columns_without_end_are_refused() -> None:
+    name = b"\xfd" + struct.pack("<I", 60_000)[:3] + b"a" * 60_000
+    column = b"\x03def\x00\x00\x00" + name + b"\x00\x0c" + struct.pack("<HIBHB", 45, 1, 253, 0, 0) + b"\x00\x00"
+    columns = b"".join(packet((number + 2) % 256, column) for number in range(120))
+    # One for each statement before the query itself.
+    before = [packet(2, MY_OK), *[packet(1, MY_OK)] * 5]
+    prepared = packet(1, MY_OK)
+
+    async def scenario() -> None:
+        async with liar(greeting(), *before, prepared, packet(1, b"\xfc\xff\xff") + columns) as server:
+            error = await refused(context("mysql", server.port), "SELECT 1", timeoutMs=10_000)
+            assert error.code == "ROW_TOO_LARGE", error.message
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("type", ["postgres", "mysql"])
 def test_who_wants_tls_never_goes_on_without_it(type: str) -> None:
     async def scenario() -> None:
