@@ -18,6 +18,7 @@ from services.standalone.servers.postgres import Postgres
 from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.databases import context_for, database_of, postgres_context, query, refused, run, value
+from tests.integration.nodes.serving import serving
 
 PASSWORD = "swordfish99"
 Part = Callable[[bytes], bytes]
@@ -58,12 +59,8 @@ class Liar:
 async def liar(*answers: bytes) -> AsyncIterator[Liar]:
     """A server that says these things; the first one before it hears anything."""
     found = Liar(list(answers))
-    server = await asyncio.start_server(found.handle, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(found.handle) as found.port:
         yield found
-    finally:
-        server.close()
 
 
 def context(type: str, port: int, tls: str = "disable") -> RecordingContext:
@@ -210,13 +207,15 @@ async def behind_tls(port: int, tls: ssl.SSLContext) -> AsyncIterator[int]:
             writer.write(b"S")
             await writer.start_tls(tls)
             inner = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(copy(reader, inner[1]), copy(inner[0], writer))
+            try:
+                await asyncio.gather(copy(reader, inner[1]), copy(inner[0], writer))
+            finally:
+                inner[1].transport.abort()
+                with contextlib.suppress(OSError):
+                    await inner[1].wait_closed()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with serving(handle) as found:
+        yield found
 
 
 def test_postgres_over_tls_checks_certificate_and_name(
