@@ -54,15 +54,14 @@ class EventStream:
             while not self._over:
                 hinted = watch.wait(1.0)
                 now = monotonic()
-                changed = hinted and watch.changed()
-                if hinted and not changed:
-                    for event in self._deltas():
-                        spoke = now
-                        yield event
-                    sleep(GAP_S)
-                if changed or self._revision < 0 or now - looked >= LOOK_S:
+                events = []
+                if (hinted and watch.changed()) or self._revision < 0 or now - looked >= LOOK_S:
                     looked = now
-                    for event in self._look(first=self._revision < 0):
+                    events = self._look(first=self._revision < 0)
+                    hinted = True
+                if hinted:
+                    # Steps that have begun are known by now; of those that are over nothing is sent any more.
+                    for event in events + self._deltas():
                         spoke = now
                         yield event
                     sleep(GAP_S)
