@@ -22,8 +22,11 @@ _ODD: tuple[dict[str, Any], ...] = ({}, {"x": 1}, {"cases": 5}, {"cases": [5, {"
 
 def problems_of(node_type: NodeType) -> list[str]:
     """Everything that a node type lacks, a sentence each; none if it keeps to the contract. Nothing is run."""
-    checks = (_names, _parameters, _examples, _error_codes, _ports, _odd_parameters)
-    return [problem for check in checks for problem in check(node_type)]
+    found = [problem for check in (_names, _parameters, _odd_parameters) for problem in check(node_type)]
+    if found:
+        # The others would trip over them.
+        return found
+    return [problem for check in (_examples, _error_codes, _ports) for problem in check(node_type)]
 
 
 def raised_codes(source: str, names: dict[str, Any]) -> set[str]:
