@@ -1,7 +1,6 @@
 """When JSON values are the same, and which comes first: for filters, sorting, grouping and joins. Pure."""
 
 from collections.abc import Hashable
-from functools import total_ordering
 from typing import Any
 
 
@@ -23,25 +22,6 @@ def folded(value: Any) -> Any:
     if isinstance(value, str):
         return value.casefold()
     return [folded(child) for child in value] if isinstance(value, list) else value
-
-
-@total_ordering
-class Backwards:
-    """Turns the order of one key around."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: tuple[int, Any]) -> None:
-        self.key = key
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Backwards) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __lt__(self, other: "Backwards") -> bool:
-        return other.key < self.key
 
 
 def order(value: Any, *, fold: bool = False) -> tuple[int, Any]:

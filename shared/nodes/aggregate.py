@@ -9,7 +9,10 @@ from shared.domain.comparing import identity
 from shared.domain.field_paths import MISSING, WrongPath, get_at, parse_path, set_at
 from shared.nodes.base import Context, Done, NodeError, NodeType, Params
 from shared.nodes.data.fields import FieldPath, Items
+from shared.nodes.data.limits import TOO_LARGE_CODE, Output, size_of
 from shared.nodes.data.totals import Total, total_of
+
+_REPEATING = frozenset({"first", "last", "min", "max", "list", "distinct"})
 
 
 class AggregateParams(Params):
@@ -70,10 +73,12 @@ class Aggregate(NodeType):
     error_codes: ClassVar[dict[str, str]] = {
         "NOT_A_NUMBER": "A sum or an average meets a value that is no number.",
         "WRONG_PATH": "Two of the names are in each other's way, such as `a` and `a.b`.",
-    }
+    } | TOO_LARGE_CODE
 
     async def run(self, ctx: Context, params: AggregateParams) -> Done:  # noqa: ARG002
-        """The groups. Raises NOT_A_NUMBER, WRONG_PATH."""
+        """The groups. Raises NOT_A_NUMBER, WRONG_PATH, PAYLOAD_TOO_LARGE."""
+        # Totals may repeat parts of the items: so often, then.
+        Output().add(size_of(params.items) * sum(total.do in _REPEATING for total in params.totals), 0)
         if not params.group_by:
             return Done(_with_totals({}, params.totals, params.items))
         paths = [parse_path(path) for path in params.group_by]

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.domain.comparing import Backwards, order
+from shared.domain.comparing import order
 from shared.domain.field_paths import MISSING, get_at, parse_path
 from shared.nodes.base import Context, Done, NodeType, Params
 from shared.nodes.data.fields import FieldPath, Items
@@ -77,8 +77,6 @@ def _sorted(items: list[Any], key: SortKey, *, fold: bool) -> list[Any]:
     path = parse_path(key.field)
     found = [(get_at(item, path), item) for item in items]
     known = [(order(value, fold=fold), item) for value, item in found if value is not MISSING and value is not None]
-    if key.order == "desc":
-        known.sort(key=lambda pair: Backwards(pair[0]))
-    else:
-        known.sort(key=lambda pair: pair[0])
+    # Turned around, it still keeps the order of what is alike.
+    known.sort(key=lambda pair: pair[0], reverse=key.order == "desc")
     return [item for _, item in known] + [item for value, item in found if value is MISSING or value is None]

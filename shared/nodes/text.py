@@ -75,11 +75,15 @@ class Text(NodeType):
 def _joined(items: list[Any], params: TextParams) -> str:
     room, parts = Output(), []
     pieces = _pieces(params.each) if params.each is not None else [()]
-    for item in items:
-        part = "".join(piece if isinstance(piece, str) else _written(get_at(item, piece)) for piece in pieces)
-        room.add(len(part) + len(params.separator))
-        parts.append(part)
-    return params.separator.join(parts)
+    for index, item in enumerate(items):
+        if index:
+            room.add(len(params.separator))
+            parts.append(params.separator)
+        for piece in pieces:
+            part = piece if isinstance(piece, str) else _written(get_at(item, piece))
+            room.add(len(part), 0)
+            parts.append(part)
+    return "".join(parts)
 
 
 def _pieces(each: str) -> list[str | tuple[str | int, ...]]:

@@ -1,6 +1,6 @@
 """Conditions on the items of a list, as rows of a form: field, operator, value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +51,8 @@ def test_of(condition: Condition, *, ignore_case: bool) -> Callable[[Any], bool]
         if not isinstance(wanted, list):
             raise not_comparable(f"`{condition.op}` needs a list as its value, not {kind(wanted)}")
         wanted = frozenset(map(identity, wanted))
+    elif condition.op in ("equals", "notEquals"):
+        wanted = identity(wanted)
 
     def meets(item: Any) -> bool:
         found = get_at(item, path)
@@ -64,8 +66,8 @@ def not_comparable(why: str) -> NodeError:
     return NodeError("NOT_COMPARABLE", f"{why}.")
 
 
-def _equals(found: Any, wanted: Any) -> bool:
-    return found is not MISSING and identity(found) == identity(wanted)
+def _equals(found: Any, wanted: Hashable) -> bool:
+    return found is not MISSING and identity(found) == wanted
 
 
 def _contains(found: Any, wanted: Any) -> bool:
@@ -75,7 +77,8 @@ def _contains(found: Any, wanted: Any) -> bool:
             raise not_comparable(f"text cannot contain {kind(wanted)}")
         return wanted in found
     if isinstance(found, list):
-        return any(identity(each) == identity(wanted) for each in found)
+        key = identity(wanted)
+        return any(identity(each) == key for each in found)
     return isinstance(found, dict) and isinstance(wanted, str) and wanted in found
 
 

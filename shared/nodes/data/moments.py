@@ -45,7 +45,7 @@ def read(value: Any, zone: tzinfo, format: str | None) -> datetime:
         text = str(value).strip()
         # A date without a zone gets its own below.
         found = datetime.strptime(text, format) if format else datetime.fromisoformat(text)  # noqa: DTZ007 - as above
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):
         wanted = f"the format {format}" if format else "ISO 8601, such as 2030-01-31T08:30:00Z"
         raise invalid(f"`{str(value)[:60]}` is no date: it should be {wanted}") from None
     return _settled(found.replace(tzinfo=zone) if found.tzinfo is None else found, zone)
@@ -98,9 +98,12 @@ def difference(start: datetime, end: datetime, unit: str) -> int | float:
 
 
 def written(date: datetime, format: str | None) -> str:
-    """ISO 8601 with its offset (`Z` for UTC), or in a format."""
+    """ISO 8601 with its offset (`Z` for UTC), or in a format. Raises NodeError INVALID_DATE."""
     if format:
-        return date.strftime(format)
+        try:
+            return date.strftime(format)
+        except ValueError:
+            raise invalid(f"`{format[:60]}` is no format: use %Y %m %d %H %M %S and the like") from None
     text = date.isoformat(timespec="milliseconds" if date.microsecond else "seconds")
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 

@@ -98,6 +98,13 @@ def test_filter(row: dict[str, Any], kept: list[int]) -> None:
     assert run("filter", items=ITEMS, conditions=[row]) == [ITEMS[index] for index in kept]
 
 
+def test_filter_compares_a_large_value_once() -> None:
+    value = [{"n": n} for n in range(20_000)]
+    begun = time.process_time()
+    assert run("filter", items=[1] * 20_000, conditions=[{"op": "notEquals", "value": value}]) == [1] * 20_000
+    assert time.process_time() - begun < 5
+
+
 def test_filter_tells_true_from_one() -> None:
     assert run("filter", items=[1, True, "1", 1.0], conditions=[{"op": "equals", "value": 1}]) == [1, 1.0]
 
@@ -202,6 +209,11 @@ def test_aggregate_refuses_what_is_no_number(items: list[Any], do: str) -> None:
     assert error("aggregate", items=items, totals=[{"as": "s", "do": do}]).code == "NOT_A_NUMBER"
 
 
+def test_aggregate_cannot_repeat_its_items_without_end() -> None:
+    totals = [{"as": f"t{n}", "do": "list"} for n in range(100)]
+    assert error("aggregate", items=["x" * 1_000_000], totals=totals).code == "PAYLOAD_TOO_LARGE"
+
+
 def test_aggregate_names_in_each_others_way() -> None:
     assert (
         error("aggregate", items=[{"a": 1}], groupBy=["a"], totals=[{"as": "a.b", "do": "count"}]).code == "WRONG_PATH"
@@ -261,4 +273,5 @@ def test_text_of_lists() -> None:
     assert run("text", text=" ß \n", trim=True, case="upper") == "SS"
     assert error("text", text=[1], each="{a..b}").code == "WRONG_PATH"
     assert error("text", text=["x" * 1_000] * 1_000, each="{}" * 100).code == "PAYLOAD_TOO_LARGE"
+    assert error("text", text=["x" * 10_000_000], each="{}" * 5_000).code == "PAYLOAD_TOO_LARGE"
     assert run("text", text="abcdef", maxLength=3) == "ab…"
