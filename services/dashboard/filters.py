@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from services.dashboard.pretty import pretty_json
+from shared.nodes.catalogue import node_types
 
 THIN_SPACE = "\u202f"
 NOTHING = "–"
@@ -31,18 +32,6 @@ STATUS_ICONS = {
     "open": "alert",
     "redriven": "retry",
     "dismissed": "ban",
-}
-NODE_ICONS = {
-    "http.request": "globe",
-    "transform": "braces",
-    "branch": "branch",
-    "delay": "clock",
-    "approval": "users",
-    "wait.callback": "globe",
-    "workflow.run": "workflow",
-    "simulate": "flask",
-    "ai.chat": "sparkles",
-    "fail": "alert",
 }
 TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "globe"}
 _AGO = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -177,5 +166,8 @@ def install_filters(app: Flask) -> None:
     """Offer the filters and the icon tables to every template."""
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(
-        status_icons=STATUS_ICONS, node_icons=NODE_ICONS, trigger_icons=TRIGGER_ICONS, now_ms=now_ms
+        status_icons=STATUS_ICONS,
+        node_icons={name: found.icon for name, found in node_types().items()},
+        trigger_icons=TRIGGER_ICONS,
+        now_ms=now_ms,
     )

@@ -185,6 +185,10 @@ class NodeType:
     params: ClassVar[builtins.type[Params]]
     example: ClassVar[dict[str, Any]]
     """Parameters that run as they stand."""
+    examples: ClassVar[list[dict[str, Any]]] = []
+    """More of them for the help, each `{"title", "params"}` and, where it is always the same, `"output"`."""
+    literal: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that are taken as they are written: `{{` in them is text."""
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000

@@ -70,7 +70,6 @@ class DbQuery(NodeType):
     label = "Database query"
     help = "Ask a PostgreSQL, MySQL or SQLite database with bound parameters; read-only unless you say so."
     icon = "database"
-    category = "data"
     params = DbQueryParams
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",

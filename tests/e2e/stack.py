@@ -69,6 +69,7 @@ def running_stack(database_url: str, redis_url: str) -> Iterator[Stack]:
     """Start it; stop it at the end. The broker is Dramatiq's own over the same Valkey."""
     people = add_people(database_url)
     environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "BROKER_URL": redis_url}
+    environment["FLOWVERSAL_WORKER_POOL"] = "default,ai,code"
     with socket.create_server(("127.0.0.1", 0)) as listening:
         web = [*GUNICORN, "--bind", f"fd://{listening.fileno()}", "services.standalone.wsgi:create_app()"]
         fds = (listening.fileno(),)

@@ -76,6 +76,7 @@ class NodeTypeAnswer(Answer):
     params: dict[str, Any]
     ports: list[str]
     example: dict[str, Any]
+    examples: list[dict[str, Any]]
     error_codes: dict[str, str]
     default_timeout_ms: int
 

@@ -9,7 +9,7 @@ from shared.credentials.ai_openai import OpenAiFields
 from shared.credentials.base import Credential
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
-from tests.contexts import RecordingContext
+from shared.nodes.testing import RecordingContext
 from tests.integration.nodes.web import LOCAL, client
 
 CREDENTIAL = "cred-00000000000000000000000001"

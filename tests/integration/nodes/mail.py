@@ -17,7 +17,7 @@ from shared.credentials.base import Credential
 from shared.credentials.catalogue import credential_types
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
-from tests.contexts import RecordingContext
+from shared.nodes.testing import RecordingContext
 from tests.integration.nodes.serving import serving
 from tests.integration.nodes.web import LOCAL
 

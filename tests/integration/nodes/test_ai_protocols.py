@@ -10,8 +10,8 @@ import pytest
 from shared.ai import sdk
 from shared.domain.errors import NodeError
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from tests.aio import run
-from tests.contexts import RecordingContext
 from tests.integration.nodes.asking_ai import CREDENTIAL, KEY, ask, credential, refused
 from tests.integration.nodes.providers import chunks, completion, events, failing, message, stream, whole
 from tests.integration.nodes.web import LOCAL, Answer, client, raw, stall, web

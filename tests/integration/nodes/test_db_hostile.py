@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from services.standalone.servers.postgres import Postgres
-from tests.contexts import RecordingContext
+from shared.nodes.testing import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.databases import context_for, database_of, postgres_context, query, refused, run, value
 from tests.integration.nodes.serving import serving
