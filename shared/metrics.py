@@ -43,6 +43,16 @@ OLDEST_READY = Gauge(
 DUPLICATE_CLAIMS = Counter("flowversal_duplicate_claims_total", "Messages whose step somebody else had, or was over.")
 STALE_OUTCOMES = Counter("flowversal_stale_outcomes_total", "Outcomes dropped because their fence was stale.")
 SWEEPER_ACTIONS = Counter("flowversal_sweeper_actions_total", "Repairs and wake-ups made by clockwork.", ["kind"])
+SCHEDULE_FIRES = Counter(
+    "flowversal_schedule_fires_total",
+    "Firings of schedules and of triggers that follow runs, by outcome (started, missed, skipped, failed).",
+    ["outcome"],
+)
+SCHEDULE_LATENESS = Histogram(
+    "flowversal_schedule_lateness_seconds",
+    "Time from when a schedule was due to the start of its run.",
+    buckets=_SECONDS,
+)
 DEAD_LETTERS = Counter("flowversal_dead_letters_total", "Dead letters written, by kind (run, message).", ["kind"])
 OPEN_DEAD_LETTERS = Gauge(
     "flowversal_open_dead_letters_rows",
@@ -54,6 +64,11 @@ PUBLISHES = Counter(
 )
 COMMITTER_BATCH = Histogram(
     "flowversal_committer_batch_rows", "Claims and outcomes written in one transaction.", buckets=_ROWS
+)
+WEBHOOK_CALLS = Counter(
+    "flowversal_webhook_calls_total",
+    "Calls of webhooks, by outcome: accepted, duplicate, or why they were refused.",
+    ["outcome"],
 )
 HTTP_REQUESTS = Counter(
     "flowversal_http_requests_total", "Requests answered by the API and the dashboard.", ["method", "route", "status"]

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     allow_private_networks: str = Field("", validation_alias="FLOWVERSAL_ALLOW_PRIVATE_NETWORKS")
     """Comma-separated ranges, `10.0.0.0/8` or with a port `127.0.0.1/32:8000`, that nodes may reach although private."""
 
+    sqlite_dir: Path | None = Field(None, validation_alias="FLOWVERSAL_SQLITE_DIR")
+    """A folder below which `db.query` may use SQLite files; None: none."""
+
     max_output_bytes: int = Field(
         64_000_000, validation_alias="FLOWVERSAL_MAX_OUTPUT_BYTES", ge=1_000, le=1_000_000_000
     )

@@ -3,6 +3,7 @@
 from hypothesis import HealthCheck, settings
 
 from tests.servers.folder import disk_folder, server_folder
+from tests.servers.mariadb import mariadb_database, session_mariadb
 from tests.servers.postgres import (
     database_url,
     durable_postgres,
@@ -20,10 +21,12 @@ __all__ = [
     "disk_folder",
     "durable_postgres",
     "empty_database_url",
+    "mariadb_database",
     "postgres",
     "rabbitmq",
     "redis_url",
     "server_folder",
+    "session_mariadb",
     "session_postgres",
     "session_rabbitmq",
     "session_valkey",

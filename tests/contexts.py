@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import httpx2
-
 from shared.credentials.base import Credential
 from shared.net.addresses import AllowedNetworks
 from shared.net.client import make_client
+from shared.net.pooled import HttpClient
 from shared.net.resolve import checked_addresses
 from shared.settings import Settings
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=1)
-def _client() -> httpx2.AsyncClient:
+def _client() -> HttpClient:
     """For nodes that send nothing."""
     return make_client(Settings())
 
@@ -29,13 +29,14 @@ class RecordingContext:
 
     def __init__(
         self,
-        http: httpx2.AsyncClient | None = None,
+        http: HttpClient | None = None,
         *,
         allowed: str = "",
         attempt: int = 1,
         resumed: bool = False,
         answer: Any = None,
         credentials: Mapping[str, Credential] = MappingProxyType({}),
+        sqlite_dir: Path | None = None,
     ) -> None:
         self.execution_id = "exec-00000000000000000000000001"
         self.workflow_id = "wf-00000000000000000000000001"
@@ -49,6 +50,7 @@ class RecordingContext:
         self.http = http or _client()
         self.allowed = AllowedNetworks.parse(allowed)
         self.credentials = credentials
+        self.sqlite_dir = sqlite_dir
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.tokens = 0
         self.api_calls = 0

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from services.api.access import viewer, visible_workflow
 from services.api.idempotency import Created, create_once
+from services.api.named_credentials import check_named_credentials
 from services.api.operation import Answers, operation
 from services.api.preferences import wait_s, wait_until_over
 from services.api.publishing import outbox
@@ -78,6 +79,7 @@ def _draft(connection: psycopg.Connection[Any], workflow_id: UUID) -> Runnable:
     """The draft as a version without a number; raises InvalidDefinition when it has problems."""
     workflow = visible_workflow(workflow_id)
     compile_or_raise(workflow.definition)
+    check_named_credentials(workflow)
     text = dumps(workflow.definition).decode()
     version_id = versions.ensure_draft(connection, workflow_id, text, identity().user_id)
     return Runnable(workflow.name, version_id, None)

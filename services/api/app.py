@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "letter": _LetterId,
         "token": _TokenId,
         "bulk": _BulkId,
+        "delivery": _DeliveryId,
         "credential": _CredentialId,
     }
     install_database(app, settings.database_url)
@@ -83,6 +84,10 @@ class _TokenId(_Id):
 
 class _BulkId(_Id):
     prefix = ids.BULK
+
+
+class _DeliveryId(_Id):
+    prefix = ids.DELIVERY
 
 
 class _CredentialId(_Id):

@@ -13,9 +13,10 @@ from shared.queries.shapes import ms
 from shared.web.problems import ProblemError
 
 _KEPT = re.compile(r"content-type|user-agent|date|idempotency-key|x-.+", re.IGNORECASE)
-_SECRET = re.compile(
+SECRET_NAME = re.compile(
     r"auth|token|secret|signature|password|cookie|key$|csrf|forwarded|real-ip|client-ip", re.IGNORECASE
 )
+"""Names of headers whose values are for nobody to see."""
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _MOST_HEADERS = 50
 _LONGEST_HEADER = 1_000
@@ -29,7 +30,7 @@ def received_call() -> dict[str, Any]:
     found = {
         "body": _body(),
         "headers": _headers(),
-        "query": _fields(request.args),
+        "query": fields_of(request.args),
         "receivedAt": ms(datetime.now(UTC)),
     }
     to_json(found, max_bytes=6 * current_app.config["MAX_CONTENT_LENGTH"])
@@ -46,7 +47,7 @@ def _body() -> Any:
                 "Unsupported media type",
                 "Files are not taken: send their text as a field.",
             )
-        return _fields(request.form)
+        return fields_of(request.form)
     raw = request.get_data()
     if not raw.strip():
         return None
@@ -63,7 +64,7 @@ def _body() -> Any:
         ) from None
 
 
-def _fields(given: MultiDict[str, str]) -> dict[str, Any]:
+def fields_of(given: MultiDict[str, str]) -> dict[str, Any]:
     """Text for a name that came once, a list for one that came several times."""
     return {name: values[0] if len(values) == 1 else values for name, values in given.lists()}
 
@@ -72,6 +73,6 @@ def _headers() -> dict[str, str]:
     kept = {
         name.lower(): value[:_LONGEST_HEADER]
         for name, value in request.headers
-        if _KEPT.fullmatch(name) and (name.lower() == "idempotency-key" or not _SECRET.search(name))
+        if _KEPT.fullmatch(name) and (name.lower() == "idempotency-key" or not SECRET_NAME.search(name))
     }
     return dict(sorted(kept.items())[:_MOST_HEADERS])

@@ -22,6 +22,7 @@ _PREFIXES = {
     "letter": ids.LETTER,
     "token": ids.TOKEN,
     "bulk": ids.BULK,
+    "delivery": ids.DELIVERY,
     "credential": ids.CREDENTIAL,
 }
 _REF = "#/components/schemas/{model}"

@@ -70,7 +70,10 @@ def try_credential(kind: CredentialType, fields: BaseModel, user_id: UUID) -> di
     given = {
         "type": kind.type,
         "fields": revealed(fields),
-        "allowPrivateNetworks": settings.allow_private_networks,
+        "settings": {
+            "FLOWVERSAL_ALLOW_PRIVATE_NETWORKS": settings.allow_private_networks,
+            "FLOWVERSAL_SQLITE_DIR": settings.sqlite_dir and str(settings.sqlite_dir),
+        },
         "limitS": LIMIT_S,
     }
     with _tests().turn(user_id):
@@ -88,24 +91,24 @@ def _tests() -> Tests:
 
 def _ask(given: bytes) -> tuple[bool, str]:
     """What the other process says; the secrets go through its standard input, so that they are on no command line."""
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "services.api.try_credential"],
         cwd=_ROOT,
         env={name: value for name, value in os.environ.items() if not _OURS.match(name)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-    )
+    ) as child:
+        try:
+            said, _ = child.communicate(given, timeout=START_S + LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return False, _slow()
+        finally:
+            child.kill()
     try:
-        said, _ = child.communicate(given, timeout=START_S + LIMIT_S)
         answer = orjson.loads(said)
-    except subprocess.TimeoutExpired:
-        return False, _slow()
     except orjson.JSONDecodeError:
         return False, "The test ended without a result. The type's test may have a fault."
-    finally:
-        child.kill()
-        child.wait()
     return bool(answer["ok"]), str(answer["message"])
 
 

@@ -44,6 +44,7 @@ NODE_ICONS = {
     "simulate": "flask",
     "fail": "alert",
 }
+TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "globe"}
 CREDENTIAL_ICONS = frozenset({"key", "shield", "signature", "mail", "message", "database", "user", "sparkles", "globe"})
 _SAME_ICONS = {"key-round": "key", "message-square": "message"}
 _AGO = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -186,4 +187,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
 def install_filters(app: Flask) -> None:
     """Offer the filters and the icon tables to every template."""
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.globals.update(status_icons=STATUS_ICONS, node_icons=NODE_ICONS, now_ms=now_ms)
+    app.jinja_env.globals.update(
+        status_icons=STATUS_ICONS, node_icons=NODE_ICONS, trigger_icons=TRIGGER_ICONS, now_ms=now_ms
+    )

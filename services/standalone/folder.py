@@ -4,8 +4,12 @@ import fcntl
 import json
 import os
 import pwd
+import secrets
 import shutil
+from base64 import b64encode
 from pathlib import Path
+
+from services.standalone.servers.base import write_file
 
 
 class FolderError(RuntimeError):
@@ -54,6 +58,16 @@ class DataFolder:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+    def vault_key(self) -> Path:
+        """The file with the key of the vault, made at the first call; whoever loses it loses the credentials."""
+        file = self.path / "vault.key"
+        if not file.exists():
+            # In one step, so that a crash cannot leave a part of a key.
+            fresh = file.with_suffix(".new")
+            write_file(fresh, f"{b64encode(secrets.token_bytes(32)).decode()}\n", 0o600)
+            fresh.replace(file)
+        return file
 
     def log(self, name: str) -> Path:
         """Where the process called `name` writes."""

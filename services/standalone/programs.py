@@ -22,7 +22,7 @@ GIVES_WAY = ["sh", str(Path(__file__).with_name("give_way.sh")), "10"]
 
 def programs(settings: Settings, folder: DataFolder, servers: Servers, listening: socket.socket) -> list[Program]:
     """Everything to start once the database is migrated: workers and clockwork first, the web server last."""
-    env = _environment(settings, servers, listening.getsockname()[1])
+    env = _environment(settings, servers, listening.getsockname()[1]) | _vault(settings, folder)
     workers = [
         Program(
             name=f"worker-{number}",
@@ -69,6 +69,14 @@ def _environment(settings: Settings, servers: Servers, port: int) -> dict[str, s
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _vault(settings: Settings, folder: DataFolder) -> dict[str, str]:
+    """Where every process finds the vault's key: the data folder's, unless another was given."""
+    given = settings.vault_key is not None and settings.vault_key.get_secret_value().strip()
+    if given or settings.vault_key_file is not None:
+        return {}
+    return {"FLOWVERSAL_VAULT_KEY_FILE": str(folder.vault_key())}
 
 
 def _of_service(

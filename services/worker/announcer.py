@@ -1,6 +1,7 @@
 """What a worker process says once something is committed: messages to the broker, hints to the pages, numbers."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from services.worker.reporter import Reporter
 from shared import metrics
@@ -34,6 +35,10 @@ class Announcer:
             self.reporter.expect(started.id)
         self._publisher.publish(started.ready)
         self._hints.touch(started.id)
+
+    def answered(self, execution_id: UUID) -> None:
+        """A step has answered whoever waits for its run."""
+        self._hints.touch(execution_id)
 
     def reported(self, applied: Applied) -> None:
         """A parent was told that its child is over."""

@@ -21,14 +21,19 @@ from shared.domain.errors import InvalidValue, NodeError, StaleFence, TooLarge, 
 from shared.domain.outcome import CHILD, Ask, Kind, Outcome
 from shared.domain.values import to_json
 from shared.engine.requests import Claimed
+from shared.engine.respond import Answered
 from shared.expr import ExpressionError
 from shared.log import get_logger
-from shared.nodes.base import Call, Done, NodeType, Wait
+from shared.nodes.base import Call, Done, NodeType, Respond, Wait
 
 MAX_ASK_BYTES = 1_000_000
 # Up to six bytes for each character, where all of them are control characters.
 MAX_ERROR_BYTES = 6 * 4_000 + 1_000
 _log = get_logger(__name__)
+
+
+def _nobody_waits(_claimed: Claimed, _respond: Respond) -> Answered:
+    return Answered.NO_CALLER
 
 
 @dataclass(slots=True)
@@ -49,6 +54,8 @@ class Runner:
         node_types: Mapping[str, NodeType],
         payloads: Payloads,
         start_child: Callable[[Claimed, Call], UUID],
+        *,
+        respond: Callable[[Claimed, Respond], Answered] = _nobody_waits,
     ) -> None:
         self._loop = loop
         self._registry = registry
@@ -56,6 +63,7 @@ class Runner:
         self._payloads = payloads
         self._most = payloads.limits.value
         self._start_child = start_child
+        self._respond = respond
 
     def run(self, claimed: Claimed, running: Running, ctx: StepContext) -> Outcome:
         """The outcome of one attempt. Its texts are JSON that Postgres takes; what is large is stored.
@@ -149,6 +157,8 @@ class Runner:
                 raise CancelledError
         coroutine = node_type.run(ctx, params)
         result = _run_pure(coroutine) if node_type.pure else self._run_on_loop(coroutine, claimed, running)
+        if isinstance(result, Respond):
+            return self._answered(claimed, running, result)
         if not isinstance(result, Call):
             return result
         if ctx.redactor is not None:
@@ -156,10 +166,10 @@ class Runner:
         return self._started(claimed, running, result)
 
     def _run_on_loop(
-        self, coroutine: Coroutine[Any, Any, Done | Wait | Call], claimed: Claimed, running: Running
-    ) -> Done | Wait | Call:
+        self, coroutine: Coroutine[Any, Any, Done | Wait | Call | Respond], claimed: Claimed, running: Running
+    ) -> Done | Wait | Call | Respond:
         limit_s, too_long = _limit(claimed)
-        future: Future[Done | Wait | Call] = asyncio.run_coroutine_threadsafe(
+        future: Future[Done | Wait | Call | Respond] = asyncio.run_coroutine_threadsafe(
             asyncio.wait_for(coroutine, limit_s), self._loop
         )
         self._registry.arm(running, future.cancel)
@@ -175,6 +185,14 @@ class Runner:
             raise CancelledError
         child = self._start_child(claimed, call)
         return Wait(ask=CHILD) if call.wait else Done({"executionId": ids.encode(ids.EXECUTION, child)})
+
+    def _answered(self, claimed: Claimed, running: Running, respond: Respond) -> Done:
+        """Answer whoever waits for the run: outside of the node too."""
+        if running.stopped:
+            raise CancelledError
+        answered = self._respond(claimed, respond)
+        taken = answered is Answered.TAKEN
+        return Done({"answered": taken, "reason": None if taken else answered.value})
 
     def _note_input(self, params: Any, given: "_Given") -> None:
         """What the step was given, for people to see; what cannot be stored is described instead."""
@@ -200,12 +218,12 @@ class Runner:
         return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
 
-def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call]) -> Done | Wait | Call:
+def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call | Respond]) -> Done | Wait | Call | Respond:
     """Run a coroutine that never awaits."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
-        result: Done | Wait | Call = stop.value
+        result: Done | Wait | Call | Respond = stop.value
         return result
     coroutine.close()
     raise NodeError("NODE_BUG", "The node type says it is pure, but it awaits something.")

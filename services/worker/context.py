@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
 from typing import Any, TypeVar
-
-import httpx2
 
 from services.worker.credentials import not_found
 from services.worker.logs import LogWriter, StepLog
@@ -17,6 +16,7 @@ from shared.callbacks import mask_tokens
 from shared.credentials.base import Credential
 from shared.engine.requests import Claimed
 from shared.net.network import Network
+from shared.net.pooled import HttpClient
 from shared.redactor import Redactor
 
 T = TypeVar("T")
@@ -79,13 +79,18 @@ class StepContext:
         return Random(f"{self.idempotency_key}:{self.attempt}")  # noqa: S311 - for simulation, not for secrets
 
     @property
-    def http(self) -> httpx2.AsyncClient:
+    def http(self) -> HttpClient:
         """The pooled client."""
         return self._network.http
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Checked addresses of a name."""
         return await self._network.addresses(host, port)
+
+    @property
+    def sqlite_dir(self) -> Path | None:
+        """The folder of the SQLite files that steps may use."""
+        return self._network.sqlite_dir
 
     async def credential(self, id: str) -> Credential:
         """A credential in clear. From now on its secrets are masked in what the attempt leaves."""

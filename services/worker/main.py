@@ -85,7 +85,7 @@ def run(settings: Settings) -> None:
     options = Options(worker=worker_id, lease_s=settings.lease_s, republish_s=settings.republish_after_s)
     publisher = make_publisher(settings.broker_url)
     announcer = Announcer(publisher, hints)
-    outside = Outside(settings, node_types(), announcer.started)
+    outside = Outside(settings, node_types(), announcer.started, announcer.answered)
     reporter = announcer.reporter = Reporter(lambda child: announcer.reported(outside.report(child)))
     committer = Committer(settings.database_url, options, announcer.batch)
     few = FewConnections(settings.database_url, application_name="flowversal-payloads")
@@ -94,7 +94,7 @@ def run(settings: Settings) -> None:
     runner = StepRunner(
         database_url=settings.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), payloads, outside.start_child),
+        runner=Runner(loop, registry, node_types(), payloads, outside.start_child, respond=outside.respond),
         publisher=publisher,
         registry=registry,
         logs=logs,

@@ -24,10 +24,11 @@ from shared.engine.complete import Applied
 from shared.engine.large_input import Offload
 from shared.engine.report import report_child
 from shared.engine.requests import Claimed
+from shared.engine.respond import Answered, respond
 from shared.engine.start import Started
 from shared.engine.subrun import child_result, start_child
 from shared.log import get_logger
-from shared.nodes.base import Call, NodeType
+from shared.nodes.base import Call, NodeType, Respond
 from shared.nodes.wait_callback import TYPE as CALLBACK
 from shared.settings import Settings
 from shared.vault.keyring import keyring_of
@@ -38,7 +39,8 @@ _log = get_logger(__name__)
 
 
 class Outside:
-    """Used in turn by all threads of the process. `on_start` hears of each execution that a step starts, and of its call.
+    """Used in turn by all threads of the process. `on_start` hears of each execution that a step starts, and of its
+    call; `on_answer` of each execution whose caller was answered.
 
     Raises ValueError where a key of the vault's is none.
     """
@@ -48,9 +50,11 @@ class Outside:
         settings: Settings,
         node_types: Mapping[str, NodeType],
         on_start: Callable[[Started, Call], None],
+        on_answer: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._on_start = on_start
+        self._on_answer = on_answer
         self._callback_key: bytes | None = None
         self._node_types = node_types
         self._keyring = keyring_of(settings)
@@ -89,6 +93,13 @@ class Outside:
         if child.started is not None:
             self._on_start(child.started, call)
         return child.id
+
+    def respond(self, claimed: Claimed, answer: Respond) -> Answered:
+        """Answer whoever waits for the run, unless a step did already. Raises StaleFence, Unavailable."""
+        answered = self._ask(lambda connection: respond(connection, claimed.key, claimed.fence, answer))
+        if answered is Answered.TAKEN:
+            self._on_answer(claimed.key[0])
+        return answered
 
     def report(self, child_id: UUID) -> Applied:
         """Tell the parent of a child that is over; publish what that made ready. Raises Unavailable."""

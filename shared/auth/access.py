@@ -38,6 +38,7 @@ class Action(StrEnum):
     TOKEN_WRITE = "token.write"  # noqa: S105 - a name, not a secret
     WORKFLOW_READ = "workflow.read"
     WORKFLOW_WRITE = "workflow.write"
+    TRIGGER_OPERATE = "trigger.operate"
     EXECUTION_READ = "execution.read"
     EXECUTION_START = "execution.start"
     EXECUTION_CANCEL = "execution.cancel"
@@ -69,6 +70,7 @@ RULES: Mapping[Action, Rule] = {
     Action.TOKEN_WRITE: Rule(_ANYONE_SIGNED_IN, Scope.WRITE),
     Action.WORKFLOW_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.WORKFLOW_WRITE: Rule(_BUILDERS, Scope.WRITE),
+    Action.TRIGGER_OPERATE: Rule(_BUILDERS, Scope.RUN),
     Action.EXECUTION_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
     Action.EXECUTION_START: Rule(_BUILDERS, Scope.RUN),
     Action.EXECUTION_CANCEL: Rule(_BUILDERS, Scope.RUN),

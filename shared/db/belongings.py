@@ -16,7 +16,10 @@ BELONGINGS: Final = (
     ("execution_retries", "retry_of"),
     ("subruns", "child_id"),
     ("subruns", "execution_id"),
+    ("trigger_fires", "execution_id"),
     ("waits", "execution_id"),
+    ("webhook_answers", "execution_id"),
+    ("webhook_deliveries", "execution_id"),
 )
 """Table, and the column that holds the execution's id; with an index on it."""
 

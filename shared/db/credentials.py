@@ -1,6 +1,6 @@
 """Credentials as they are stored: encrypted. Deleted ones are really deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,16 @@ class StoredCredential:
         return Sealed(self.sealed, self.wrapped_key, self.kek_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """What a reference to a credential is checked against."""
+
+    id: UUID
+    owner_id: UUID
+    shared: bool
+    type: str
+
+
 _COLUMNS = """
 c.id, c.owner_id, c.name, c.type, c.shared, c.hosts, c.sealed, c.wrapped_key, c.kek_id, c.revision, c.created_at,
 c.updated_at, c.last_used_at, c.last_used_at IS NULL OR c.last_used_at < now() - interval '1 minute' AS use_is_old
@@ -58,6 +68,7 @@ TOUCH = """
 UPDATE credentials SET last_used_at = now()
 WHERE id = (SELECT id FROM credentials WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)
 """
+REFERRED = "SELECT id, owner_id, shared, type FROM credentials WHERE id = ANY(%s)"
 NEW_ID = "SELECT uuid7()"
 INSERT = f"""
 INSERT INTO credentials AS c (id, owner_id, name, type, shared, hosts, sealed, wrapped_key, kek_id)
@@ -88,6 +99,12 @@ def for_step(connection: psycopg.Connection[Any], id: UUID, workflow_id: UUID) -
 def touch(connection: psycopg.Connection[Any], id: UUID) -> None:
     """Note the use now, unless somebody else is doing just that."""
     connection.execute(TOUCH, (id,))
+
+
+def referred(connection: psycopg.Connection[Any], ids: Collection[UUID]) -> list[Referred]:
+    """Those of these credentials that exist, whoever may see them."""
+    with connection.cursor(row_factory=class_row(Referred)) as cursor:
+        return cursor.execute(REFERRED, (list(ids),)).fetchall()
 
 
 def new_id(connection: psycopg.Connection[Any]) -> UUID:

@@ -13,12 +13,13 @@ from shared.domain.histogram import BOUNDS
 FOLD_LIMIT = 5_000
 
 # Takes the oldest deltas that nobody else is folding and adds them to all three tables at once. Rows are written in
-# key order, so that two folders cannot wait for each other.
+# key order, so that two folders cannot wait for each other. As each end passes here exactly once, the triggers that follow
+# it get their firing here.
 FOLD = """
 WITH taken AS (
   DELETE FROM stats_delta WHERE id = ANY (ARRAY(
     SELECT id FROM stats_delta ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
-  RETURNING workflow_id, user_id, trigger_type, state, completed_at, date_trunc('hour', completed_at, 'UTC') AS hour,
+  RETURNING run_id, workflow_id, user_id, trigger_type, state, completed_at, date_trunc('hour', completed_at, 'UTC') AS hour,
     CASE WHEN state <> 'canceled' THEN duration_ms END AS duration_ms, queue_wait_ms, steps, ai_tokens, api_calls
 ), totals AS (
   INSERT INTO stats_totals AS t
@@ -52,6 +53,15 @@ WITH taken AS (
   SELECT hour, workflow_id, measure, bucket, count(*) FROM measured
   GROUP BY hour, workflow_id, measure, bucket ORDER BY workflow_id, measure, hour, bucket
   ON CONFLICT (workflow_id, measure, hour, bucket) DO UPDATE SET count = t.count + excluded.count
+), followed AS (
+  INSERT INTO trigger_fires (trigger_id, fire_at, source_id, cause, outcome)
+  SELECT f.trigger_id, e.completed_at, e.run_id, 'execution', 'waiting'
+  FROM taken e JOIN follows f ON f.workflow_id = e.workflow_id AND e.state = ANY(f.ends)
+  JOIN triggers t ON t.id = f.trigger_id AND t.removed_at IS NULL AND t.paused_at IS NULL
+  JOIN workflows w ON w.id = t.workflow_id AND w.enabled AND w.archived_at IS NULL
+  JOIN users u ON u.id = w.owner_id AND u.disabled_at IS NULL
+  WHERE e.run_id IS NOT NULL
+  ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM taken
 """

@@ -1,5 +1,6 @@
 """The registry's rows: drafts, and which version is published. Never deleted, only archived."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,8 @@ class Workflow:
     retention_days: int | None
     created_at: datetime
     updated_at: datetime
+    vetted_credentials: list[UUID]
+    """Those that the draft names and that somebody put there who could see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Startable:
 
 _COLUMNS = """
 id, owner_id, name, description, definition, shared, enabled, revision, published_version, retention_days, created_at,
-updated_at
+updated_at, vetted_credentials
 """
 
 # `everything` is true for admins; others see their own and the shared ones.
@@ -55,12 +58,12 @@ WHERE id = %(id)s AND archived_at IS NULL AND (%(everything)s OR owner_id = %(vi
 """
 LOCK = f"{GET} FOR NO KEY UPDATE"
 INSERT = f"""
-INSERT INTO workflows (owner_id, name, description, definition, shared, retention_days)
-VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}
+INSERT INTO workflows (owner_id, name, description, definition, shared, retention_days, vetted_credentials)
+VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}
 """
 UPDATE = f"""
 UPDATE workflows SET name = %s, description = %s, definition = %s, shared = %s, enabled = %s,
-  retention_days = %s, revision = revision + 1, updated_at = now()
+  retention_days = %s, vetted_credentials = %s, revision = revision + 1, updated_at = now()
 WHERE id = %s RETURNING {_COLUMNS}
 """
 # The workflow with the id of one of its versions: number `number`, or the published one when that is NULL.
@@ -104,10 +107,12 @@ def insert(
     definition: str,
     shared: bool = False,
     retention_days: int | None = None,
+    vetted_credentials: Sequence[UUID] = (),
 ) -> Workflow:
     """Add a workflow; `definition` is JSON text. `retention_days` None: as long as the instance keeps executions."""
     with connection.cursor(row_factory=class_row(Workflow)) as cursor:
-        row = cursor.execute(INSERT, (owner_id, name, description, definition, shared, retention_days)).fetchone()
+        values = (owner_id, name, description, definition, shared, retention_days, list(vetted_credentials))
+        row = cursor.execute(INSERT, values).fetchone()
     assert row is not None  # noqa: S101 - an INSERT without a conflict clause returns its row
     return row
 
@@ -122,10 +127,12 @@ def update(
     shared: bool,
     enabled: bool,
     retention_days: int | None,
+    vetted_credentials: Sequence[UUID],
 ) -> Workflow:
     """Replace what the user may change and count the revision up. The caller holds the row (`get(lock=True)`)."""
     with connection.cursor(row_factory=class_row(Workflow)) as cursor:
-        values = (name, description, definition, shared, enabled, retention_days, workflow_id)
+        vetted = list(vetted_credentials)
+        values = (name, description, definition, shared, enabled, retention_days, vetted, workflow_id)
         row = cursor.execute(UPDATE, values).fetchone()
     assert row is not None  # noqa: S101 - the caller holds the row
     return row

@@ -1,5 +1,6 @@
 """Response bodies: read no further than a limit, unpacked with a limit, turned into a JSON value."""
 
+import asyncio
 import base64
 import re
 import zlib
@@ -16,11 +17,13 @@ MOST_BYTES = 50_000_000
 """No limit is larger."""
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _SLACK = 65_536
+_PIECES_IN_A_ROW = 32
 # Others than these (punycode, unicode_escape, …) are slow or do not decode text.
 _CHARSETS = re.compile(
     r"utf-?(8|16|32)([lb]e|-[lb]e)?|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|(windows-|cp)125\d"
     r"|shift_jis|euc-(jp|kr)|gb(k|2312|18030)|big5|koi8-[ru]"
 )
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,99}/[\w!#$&^.+-]{1,99}( *;[\x20-\x7e]*)?", re.ASCII)
 _TEXT_TYPES = re.compile(r"text/.*|.*[/+](json|xml|javascript|yaml|x-www-form-urlencoded|x-ndjson|graphql)")
 
 
@@ -35,9 +38,13 @@ async def read_body(response: httpx2.Response, max_bytes: int, *, cut: bool = Fa
     bodiless = response.request.method == "HEAD" or response.status_code in (204, 304)
     if declared.isdecimal() and int(declared[:19]) > max_bytes and not bodiless and not cut:
         raise _too_large(max_bytes)
-    body, received = bytearray(), 0
+    body, received, pieces = bytearray(), 0, 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
+        pieces += 1
+        # A read of the network may have ten thousand pieces of one byte; the others on the loop want their turn.
+        if not pieces % _PIECES_IN_A_ROW:
+            await asyncio.sleep(0)
         body += chunk if unpack is None else unpack(chunk, max_bytes + 1 - len(body))
         if len(body) > max_bytes or received > max_bytes + _SLACK:
             if cut:
@@ -66,17 +73,37 @@ def body_value(body: bytes, content_type: str) -> Any:
     text = _text(body, kind, options)
     if text is not None and "\x00" not in text:
         return text
-    return {"base64": base64.b64encode(body).decode(), "contentType": kind[:200], "bytes": len(body)}
+    return file_value(body, kind)
+
+
+def file_value(content: bytes, content_type: str, name: str | None = None) -> dict[str, Any]:
+    """A file as a JSON value; `shared/nodes/files.py` reads it."""
+    kind = content_type if MEDIA_TYPE.fullmatch(content_type) else ""
+    value = {"base64": base64.b64encode(content).decode(), "contentType": kind, "bytes": len(content)}
+    return value if name is None else value | {"name": name}
+
+
+def body_text(body: bytes, content_type: str) -> str:
+    """The body as text in its charset, UTF-8 unless it names another; what cannot be read or stored is replaced."""
+    try:
+        text = body.decode(_charset(content_type.lower()) or "utf-8", errors="replace")
+    except LookupError:
+        text = body.decode(errors="replace")
+    return text.replace("\x00", "\ufffd")
+
+
+def _charset(options: str) -> str | None:
+    found = re.search(r"charset\s*=\s*[\"']?([a-z0-9_-]+)", options)
+    return found.group(1) if found and _CHARSETS.fullmatch(found.group(1)) else None
 
 
 def _text(body: bytes, kind: str, options: str) -> str | None:
-    found = re.search(r"charset\s*=\s*[\"']?([a-z0-9_-]+)", options)
-    charset = found.group(1) if found and _CHARSETS.fullmatch(found.group(1)) else "utf-8"
+    charset = _charset(options)
     is_text = _TEXT_TYPES.fullmatch(kind) is not None
-    if not is_text and kind and kind != "application/octet-stream" and not found:
+    if not is_text and kind and kind != "application/octet-stream" and "charset" not in options:
         return None
     try:
-        return body.decode(charset, errors="replace" if is_text else "strict")
+        return body.decode(charset or "utf-8", errors="replace" if is_text else "strict")
     except (UnicodeDecodeError, LookupError):
         return None
 

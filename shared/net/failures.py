@@ -16,7 +16,7 @@ CODES = {
     "CONNECT_TIMEOUT": "The host did not accept a connection in time.",
     "TLS_FAILED": "The secure connection failed, for example because of the certificate.",
     "CONNECTION_LOST": "The connection broke before the answer was complete.",
-    "INVALID_RESPONSE": "The answer cannot be read as HTTP.",
+    "INVALID_RESPONSE": "The answer cannot be read: it is not HTTP, or damaged, or not the kind that was asked for.",
     "INVALID_REQUEST": "The request breaks the rules of HTTP, for example by a header.",
 }
 """The codes that `failure` and the guarded network raise."""
@@ -24,13 +24,16 @@ CODES = {
 MAX_RETRY_AFTER_S = 3_600.0
 
 
-def failure(error: httpx2.HTTPError, host: str) -> NodeError:
-    """The node error for a failed exchange with `host`; no URL, header or body is in its text."""
+def failure(error: httpx2.HTTPError, host: str, *, sent: bool = False) -> NodeError:
+    """The node error for a failed exchange with `host`; no URL, header or body is in its text.
+
+    Once our headers are `sent`, what the library takes for a breach of ours is one of the server's (HTTP/2 floods).
+    """
     if isinstance(error, httpx2.ConnectTimeout):
         return NodeError("CONNECT_TIMEOUT", f"{host} did not accept a connection in time.", retryable=True)
     if isinstance(error, httpx2.ConnectError):
         return _connect_failure(error, host)
-    if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
+    if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol) and not sent:
         return NodeError("INVALID_REQUEST", f"The request to {host} is not valid HTTP: {str(error)[:200]}")
     return NodeError(
         "CONNECTION_LOST", f"The connection to {host} broke before the answer was complete.", retryable=True

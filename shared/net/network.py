@@ -1,10 +1,10 @@
 """How the nodes of a process reach other systems: over HTTP, or by addresses that were checked."""
 
 from dataclasses import dataclass
-
-import httpx2
+from pathlib import Path
 
 from shared.net.addresses import AllowedNetworks
+from shared.net.pooled import HttpClient
 from shared.net.resolve import checked_addresses
 
 
@@ -12,9 +12,11 @@ from shared.net.resolve import checked_addresses
 class Network:
     """For one event loop. Everything in it refuses addresses that are neither public nor allowed by a setting."""
 
-    http: httpx2.AsyncClient
+    http: HttpClient
     """The pooled client that all share."""
     allowed: AllowedNetworks
+    sqlite_dir: Path | None = None
+    """The folder below which steps may use SQLite files; None: none at all."""
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where to connect for other protocols than HTTP: to one of these addresses, never to the name.

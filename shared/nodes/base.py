@@ -1,7 +1,7 @@
 """What a node type is: one file in this folder, one subclass of `NodeType`, found by scanning.
 
 A node never sees the database, the broker or another node: it gets a `Context` and its parameters (already
-evaluated and validated) and returns a `Done`, a `Wait` or a `Call`, or raises `NodeError`.
+evaluated and validated) and returns a `Done`, a `Wait`, a `Call` or a `Respond`, or raises `NodeError`.
 """
 
 import builtins
@@ -9,21 +9,34 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
-import httpx2
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.credentials.base import Credential
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
+from shared.net.pooled import HttpClient
 from shared.nodes import parameters
 from shared.nodes.credential_field import CredentialOf, dynamic_credentials
 
-__all__ = ["Ask", "Call", "Context", "Credential", "CredentialOf", "Done", "NodeError", "NodeType", "Params", "Wait"]
+__all__ = [
+    "Ask",
+    "Call",
+    "Context",
+    "Credential",
+    "CredentialOf",
+    "Done",
+    "NodeError",
+    "NodeType",
+    "Params",
+    "Respond",
+    "Wait",
+]
 
 T = TypeVar("T")
 
@@ -72,6 +85,18 @@ class Call:
     version: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """The step answers whoever called the webhook that started this run, if they wait; the run goes on.
+
+    Its output is `{"answered", "reason"}`: whether this was the answer, and if not, why.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 class Context(Protocol):
     """What a running step may know and do."""
 
@@ -101,7 +126,7 @@ class Context(Protocol):
         """The step's own source of randomness (differs per attempt)."""
 
     @property
-    def http(self) -> httpx2.AsyncClient:
+    def http(self) -> HttpClient:
         """The process's pooled client. It refuses private addresses unless a setting allows them."""
 
     async def addresses(self, host: str, port: int) -> list[str]:
@@ -109,6 +134,10 @@ class Context(Protocol):
 
         Raises NodeError DNS_FAILED, ADDRESS_NOT_ALLOWED.
         """
+
+    @property
+    def sqlite_dir(self) -> Path | None:
+        """The folder below which steps may use SQLite files; None if the operator allows none."""
 
     async def credential(self, id: str) -> Credential:
         """The credential with this id, `cred-…`, as a parameter marked with `CredentialOf` names it.
@@ -174,6 +203,6 @@ class NodeType:
         """Bytes of values that an attempt with these parameters may hold, where that is unusual: such ones take turns."""
         return 0
 
-    async def run(self, ctx: Context, params: Any) -> Done | Wait | Call:
+    async def run(self, ctx: Context, params: Any) -> Done | Wait | Call | Respond:
         """Do the work. A cancel or timeout arrives as `asyncio.CancelledError`: let it pass."""
         raise NotImplementedError

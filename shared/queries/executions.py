@@ -23,12 +23,13 @@ RECORDS = """
 SELECT e.id, e.workflow_id, w.name AS workflow_name, e.version_id, v.number AS version, e.user_id, u.name AS user_name,
   e.state, e.stopping, e.queued_reason, e.started_at, e.completed_at, e.stop_requested_at,
   e.total_steps, e.steps_executed, e.steps_resolved, e.steps_reused, e.ai_tokens, e.api_calls, e.revision,
-  e.child_ai_tokens, e.child_api_calls, e.trigger_type, e.parent_id, r.node AS parent_node, r.item AS parent_item,
+  e.child_ai_tokens, e.child_api_calls, e.trigger_type, e.trigger_id, t.key AS trigger_key, t.name AS trigger_name, e.parent_id, r.node AS parent_node, r.item AS parent_item,
   e.retry_of, e.failed_node, d.error
 FROM executions e
 JOIN workflows w ON w.id = e.workflow_id
 JOIN users u ON u.id = e.user_id
 JOIN workflow_versions v ON v.id = e.version_id
+LEFT JOIN triggers t ON t.id = e.trigger_id
 LEFT JOIN subruns r ON r.child_id = e.id AND e.parent_id IS NOT NULL
 LEFT JOIN execution_data d ON d.execution_id = e.id AND d.execution_id BETWEEN %(low)s AND %(high)s
   AND e.state = 'failed' AND d.node = coalesce(e.failed_node, '') AND d.item = coalesce(e.failed_item, '')
@@ -78,6 +79,9 @@ class ExecutionRow:
     child_ai_tokens: int = 0
     child_api_calls: int = 0
     revision: int = 0
+    trigger_id: UUID | None = None
+    trigger_key: str | None = None
+    trigger_name: str | None = None
     parent_id: UUID | None = None
     parent_node: str | None = None
     parent_item: str | None = None
@@ -147,7 +151,7 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
         "apiCallsMade": found.api_calls + found.child_api_calls,
         "revision": found.revision,
     }
-    return shape | _sometimes(connection, found)
+    return shape | _trigger(found) | _sometimes(connection, found)
 
 
 def detail(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:
@@ -180,6 +184,14 @@ def input_shape(execution_id: UUID, value: Any, stored: Ref | None) -> dict[str,
 def ends_of(connection: psycopg.Connection[Any], found: ExecutionRow) -> list[str]:
     """The nodes whose outputs make that of the run, in the order of the definition."""
     return list(plan_of(connection, found.version_id).ends)
+
+
+def _trigger(found: ExecutionRow) -> dict[str, Any]:
+    """Which trigger started it."""
+    if found.trigger_id is None:
+        return {}
+    public = ids.encode(ids.TRIGGER, found.trigger_id)
+    return {"triggerId": public, "triggerKey": found.trigger_key, "triggerName": found.trigger_name}
 
 
 def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str, Any]:

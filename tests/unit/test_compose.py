@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECRETS = ("POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD")
+SECRETS = ("POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "FLOWVERSAL_VAULT_KEY")
 OURS = ("api", "dashboard", "worker", "clockwork", "migrate")
 FROM_OTHERS = ("postgres", "rabbitmq", "redis", "proxy", "prometheus")
 
@@ -31,6 +31,11 @@ def services(tmp_path: Path) -> dict:
     done = compose(tmp_path, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
+
+
+def test_every_process_of_ours_has_the_same_key_of_the_vault(services: dict) -> None:
+    keys = {name: services[name]["environment"]["FLOWVERSAL_VAULT_KEY"] for name in OURS}
+    assert set(keys.values()) == {"secret-flowversal_vault_key"}
 
 
 def test_the_whole_stack_is_there(services: dict) -> None:
@@ -84,5 +89,5 @@ def test_the_example_names_every_variable_of_the_file() -> None:
 
 def test_the_example_has_no_password() -> None:
     for line in (ROOT / ".env.example").read_text().splitlines():
-        if re.match(r"[A-Z_]*(PASSWORD|TOKEN)=", line):
+        if re.match(r"[A-Z_]*(PASSWORD|TOKEN|KEY)=", line):
             assert line.endswith("="), line

@@ -18,6 +18,15 @@ def test_the_example_of_a_definition_compiles() -> None:
     assert roots == [("fetch",), ("list",)]
 
 
+def test_the_examples_of_nodes_compile() -> None:
+    text = (DOCS / "http.md").read_text()
+    nodes = [json.loads(example) for example in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert [node["type"] for node in nodes] == ["http.request"] * 3 + ["webhook.call", "notify"]
+    for node in nodes:
+        whole = {"schema": 1, "containers": [{"id": "main", "nodes": [node]}]}
+        assert compile_definition(whole, node_types()).roots == (node["id"],)
+
+
 def test_the_pictures_of_the_states_are_the_tables() -> None:
     execution, step = re.findall(r"```mermaid\n(.*?)```", (DOCS / "states.md").read_text(), re.DOTALL)
     for drawn, table in ((execution, states.EXECUTION), (step, states.STEP)):

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from services.api.access import visible_workflow
 from services.api.calls import check_named_workflows
 from services.api.idempotency import Created, create_once
+from services.api.named_credentials import check_named_credentials
 from services.api.operation import operation
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
@@ -45,6 +46,7 @@ def publish(workflow_id: UUID) -> Response:
         workflow = visible_workflow(workflow_id, lock=True)
         plan = compile_or_raise(workflow.definition)
         check_named_workflows(workflow_id, workflow.definition, plan)
+        check_named_credentials(workflow)
         text = dumps(workflow.definition).decode()
         number = publish_version(connection, workflow_id, text, plan, identity().user_id)
         target = ids.encode(ids.WORKFLOW, workflow_id)

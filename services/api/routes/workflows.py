@@ -9,8 +9,9 @@ from werkzeug.wrappers import Response
 
 from services.api.access import refuse_strangers, viewer, visible_workflow
 from services.api.idempotency import Created, create_once
+from services.api.named_credentials import Named, named_credentials, named_in
 from services.api.operation import operation
-from services.api.reading import read_json
+from services.api.reading import invalid, read_json
 from services.api.revisions import check_revision, etag
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import ProblemAnswer
@@ -19,6 +20,7 @@ from shared.auth.access import Action
 from shared.db import audit, workflows
 from shared.db.workflows import Workflow
 from shared.domain.errors import InvalidDefinition, Problem
+from shared.engine.scheduling import start_all_anew
 from shared.queries import workflows as queries
 from shared.web.answers import answer, dumps
 from shared.web.database import commit, connection
@@ -44,6 +46,7 @@ def create(body: schemas.CreateWorkflow) -> Response:
     """
 
     def insert(connection: psycopg.Connection[Any]) -> Created:
+        named = _refuse_unless_draft(named_credentials(body.definition), draft=body.draft)
         workflow = workflows.insert(
             connection,
             identity().user_id,
@@ -52,6 +55,7 @@ def create(body: schemas.CreateWorkflow) -> Response:
             definition=dumps(body.definition).decode(),
             shared=body.shared,
             retention_days=body.retention_days,
+            vetted_credentials=named.vetted,
         )
         _audit("workflow.create", workflow.id, name=body.name)
         shape = _shape(connection, workflow, draft=body.draft)
@@ -76,13 +80,19 @@ def index(query: schemas.ListWorkflows) -> Response:
 def validate() -> Response:
     """Check a definition.
 
-    The body is a definition, or `{"definition": …}`. Every problem is answered with its path.
+    The body is a definition, or `{"definition": …}`, with `"workflowId"` where it is for a workflow that exists. Every
+    problem is answered with its path.
     """
     raw = read_json()
-    definition = raw["definition"] if isinstance(raw, dict) and set(raw) == {"definition"} else raw
+    wrapped = isinstance(raw, dict) and "definition" in raw and set(raw) <= {"definition", "workflowId"}
+    definition = raw["definition"] if wrapped else raw
     if not isinstance(definition, dict):
         raise InvalidDefinition([Problem("", "A definition is a JSON object.")])
-    return answer({"valid": True, "errors": [], "steps": compile_or_raise(definition).total_steps})
+    steps = compile_or_raise(definition).total_steps
+    problems = _named_for(definition, raw.get("workflowId") if wrapped else None).problems
+    if problems:
+        raise InvalidDefinition(problems)
+    return answer({"valid": True, "errors": [], "steps": steps})
 
 
 @blueprint.get("/<workflow:workflow_id>")
@@ -118,6 +128,10 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
     days = body.retention_days if "retention_days" in body.model_fields_set else workflow.retention_days
     if days != workflow.retention_days:
         refuse_strangers(workflow.owner_id, "workflow", "say how long its executions stay")
+    vetted = workflow.vetted_credentials
+    if body.definition is not None:
+        named = named_credentials(body.definition, workflow.owner_id, vetted)
+        vetted = _refuse_unless_draft(named, draft=body.draft).vetted
     changed = workflows.update(
         connection(),
         workflow_id,
@@ -127,7 +141,10 @@ def update(workflow_id: UUID, body: schemas.UpdateWorkflow) -> Response:
         shared=workflow.shared if body.shared is None else body.shared,
         enabled=workflow.enabled if body.enabled is None else body.enabled,
         retention_days=days,
+        vetted_credentials=vetted,
     )
+    if changed.enabled and not workflow.enabled:
+        start_all_anew(connection(), workflow_id)
     _audit("workflow.update", workflow_id, revision=changed.revision, fields=sorted(body.model_fields_set - {"draft"}))
     shape = _shape(connection(), changed, draft=body.draft)
     commit()
@@ -152,10 +169,28 @@ def archive(workflow_id: UUID) -> Response:
     return Response(status=204)
 
 
+def _refuse_unless_draft(named: Named, *, draft: bool) -> Named:
+    """The same; raises a 422 problem where a definition that is no draft names credentials that it may not."""
+    if named.problems and not draft:
+        raise invalid(named.problems, hint=schemas.CreateWorkflow.hint, of_definition=True)
+    return named
+
+
+def _named_for(definition: dict[str, Any], workflow_id: Any) -> Named:
+    """What a definition names; for the workflow with this id, else for a new one. Raises NotFound."""
+    if workflow_id is None:
+        return named_credentials(definition)
+    id = ids.decode(ids.WORKFLOW, workflow_id) if isinstance(workflow_id, str) else None
+    if id is None:
+        raise invalid([Problem("workflowId", "Not an id: expected wf- and 26 letters or digits.")])
+    workflow = visible_workflow(id)
+    return named_credentials(definition, workflow.owner_id, workflow.vetted_credentials)
+
+
 def _shape(connection: psycopg.Connection[Any], workflow: Workflow, *, draft: bool) -> dict[str, Any]:
     shape = queries.detail(connection, workflow)
     if draft:
-        problems = definition_problems(workflow.definition)
+        problems = [*definition_problems(workflow.definition), *named_in(workflow).problems]
         shape["problems"] = [{"path": each.path, "message": each.message} for each in problems]
     return shape
 

@@ -61,6 +61,7 @@ UserId = Annotated[UUID, BeforeValidator(_decoded(ids.USER)), _id(ids.USER)]
 LetterId = Annotated[UUID, BeforeValidator(_decoded(ids.LETTER)), _id(ids.LETTER)]
 MessageId = Annotated[UUID, BeforeValidator(_decoded(ids.MESSAGE)), _id(ids.MESSAGE)]
 ApprovalId = Annotated[UUID, BeforeValidator(_decoded(ids.APPROVAL)), _id(ids.APPROVAL)]
+DeliveryId = Annotated[UUID, BeforeValidator(_decoded(ids.DELIVERY)), _id(ids.DELIVERY)]
 CredentialId = Annotated[UUID, BeforeValidator(_decoded(ids.CREDENTIAL)), _id(ids.CREDENTIAL)]
 TokenId = Annotated[UUID, BeforeValidator(_decoded(ids.TOKEN)), _id(ids.TOKEN)]
 

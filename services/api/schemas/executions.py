@@ -144,7 +144,10 @@ class Execution(Answer):
         default=None, description="Milliseconds from the request to cancel until it was over."
     )
     queued_reason: str | None = None
-    parent_id: str | None = Field(default=None, description="Whose step started it, or whose failure it follows.")
+    trigger_id: str | None = Field(default=None, description="The trigger that started it.")
+    trigger_key: str | None = Field(default=None, description="That trigger's id in the definition.")
+    trigger_name: str | None = None
+    parent_id: str | None = Field(default=None, description="Whose step started it, or whose end it follows.")
     parent_step_id: str | None = Field(default=None, description="The step that started it.")
     child_ai_tokens_used: int | None = Field(default=None, description="The part that runs used which it waited for.")
     child_api_calls_made: int | None = None

@@ -1,4 +1,4 @@
-"""One workflow to read: its drawing, definition, versions, statistics and recent runs."""
+"""One workflow to read: its drawing, triggers, definition, versions, statistics and recent runs."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from shared.auth.access import Action
 from shared.db import versions
 from shared.db.workflows import Workflow, get
 from shared.domain.errors import NotFound
-from shared.queries import execution_list, workflows
+from shared.queries import execution_list, triggers, workflows
 from shared.queries.execution_list import Filters
 from shared.queries.shapes import ms
 from shared.web.database import connection
@@ -38,6 +38,7 @@ def page(workflow_id: str) -> str:
         problems=definition_problems(found.definition),
         shown_problems=SHOWN_PROBLEMS,
         recent=recent,
+        triggers=triggers.listed(connection(), found.id, enabled=found.enabled),
         versions=[
             {"number": each.number, "author": each.author, "createdAt": ms(each.created_at)}
             for each in versions.page(connection(), found.id, None, VERSIONS)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.domain.fields import Fields
-from shared.domain.triggers import finished
+from shared.domain.triggers import finished, schedule, webhook
 from shared.domain.triggers.base import TriggerDefinition
 
 MAX_TRIGGERS = 100
@@ -12,6 +12,8 @@ MAX_NAME = 200
 _IMPLICIT = ("manual", "api")
 READERS: Mapping[str, Callable[[Fields], dict[str, Any]]] = {
     finished.TYPE: finished.read,
+    schedule.TYPE: schedule.read,
+    webhook.TYPE: webhook.read,
 }
 """Each returns the `config` of its trigger, and notes what is wrong."""
 
@@ -25,8 +27,15 @@ def read_triggers(top: Fields) -> list[TriggerDefinition]:
             continue
         if trigger.id in found:
             fields.refuse("id", f"the id {trigger.id} is used by another trigger: each needs its own")
+        if any(_same_path(trigger, other) for other in found.values()):
+            fields.refuse("path", "another trigger of this workflow has this path: each needs its own")
         found[trigger.id] = trigger
     return list(found.values())
+
+
+def _same_path(one: TriggerDefinition, other: TriggerDefinition) -> bool:
+    path = one.config.get("path")
+    return path is not None and path == other.config.get("path")
 
 
 def _read_one(fields: Fields) -> TriggerDefinition | None:

@@ -15,7 +15,6 @@ CREATE TABLE triggers (
   type text NOT NULL, name text NOT NULL DEFAULT '', config json NOT NULL, version integer NOT NULL,
   paused_at timestamptz, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(),
   removed_at timestamptz, UNIQUE (workflow_id, key));
-CREATE INDEX triggers_followed ON triggers ((config ->> 'workflowId')) WHERE type = 'execution' AND removed_at IS NULL;
 """
 
 

@@ -25,3 +25,13 @@ def test_a_body_that_is_too_large_is_answered(database_url: str, tmp_path: Path,
             assert (answer.status, answer.headers["Content-Type"]) == (401, "application/problem+json")
             assert json.loads(answer.read())["title"] == "Not signed in"
             client.close()
+
+
+def test_a_refused_body_that_does_not_come_is_answered_too(database_url: str, tmp_path: Path) -> None:
+    with serving.api({"DATABASE_URL": database_url, **NOWHERE}, tmp_path / "api.log") as address:
+        client = HTTPConnection(urlsplit(address).netloc, timeout=60)
+        client.putrequest("POST", "/api/v1/workflows/validate")
+        client.putheader("Content-Length", "50")
+        client.endheaders(b"{")
+        assert client.getresponse().status == 401
+        client.close()

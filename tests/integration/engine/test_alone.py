@@ -62,7 +62,7 @@ def run(scene: EngineScene, *, locked: bool, **last: Any) -> list[Any]:
         ("executions", f"id = '{started.id}'", ("id",)),
         ("steps", f"execution_id = '{started.id}'", ("execution_id", "tx", "fence")),
         ("execution_data", f"execution_id = '{started.id}'", ("execution_id",)),
-        ("stats_delta", "true", ("id", "queue_wait_ms")),
+        ("stats_delta", "true", ("id", "queue_wait_ms", "run_id")),
     )
     rows = []
     for table, condition, ids in wanted:

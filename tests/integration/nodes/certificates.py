@@ -12,6 +12,16 @@ from cryptography.x509.oid import NameOID
 
 def certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
     """A server's TLS context and the file with its self-signed certificate."""
+    key, signed = self_signed(*names)
+    file = folder / "server.pem"
+    file.write_text(key + signed)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, file
+
+
+def self_signed(*names: str, passphrase: str | None = None) -> tuple[str, str]:
+    """A key and a certificate of its own for these names, both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
@@ -22,11 +32,6 @@ def certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    file = folder / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context, file
+    locked = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+    return private.decode(), signed.public_bytes(serialization.Encoding.PEM).decode()

@@ -5,11 +5,10 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx2
+from typing import Any, cast
 
 from shared.net.client import make_client
+from shared.net.pooled import HttpClient
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
@@ -40,22 +39,31 @@ class Web:
     seen: list[Request] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, path: str, host: str = "127.0.0.1", scheme: str = "http") -> str:
         return f"{scheme}://{host}:{self.port}{path}"
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving.add(task := cast("asyncio.Task[None]", asyncio.current_task()))
         try:
             while request := await read_request(reader):
                 self.seen.append(request)
                 self.arrived.set()
                 await self.answers[request.target.partition("?")[0]](request, writer)
                 await writer.drain()
-        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.closed.set()
+            self.serving.discard(task)
             writer.close()
+
+    async def end(self) -> None:
+        """Let nobody wait for an answer any more."""
+        for task in (left := list(self.serving)):
+            task.cancel()
+        await asyncio.gather(*left)
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -78,6 +86,7 @@ async def web(tls: ssl.SSLContext | None = None, **answers: Answer) -> AsyncIter
         yield site
     finally:
         server.close()
+        await site.end()
 
 
 def raw(head: str, body: bytes = b"") -> Answer:
@@ -101,7 +110,7 @@ async def stall(_: Request, __: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def client(allowed: str = LOCAL, tls: ssl.SSLContext | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(allowed: str = LOCAL, tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpClient]:
     """A client that may reach this machine."""
     settings = Settings().model_copy(update={"allow_private_networks": allowed})
     async with make_client(settings, tls) as found:

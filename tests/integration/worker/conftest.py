@@ -133,7 +133,7 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     runner = StepRunner(
         database_url=scene.database_url,
         committer=committer,
-        runner=Runner(loop, registry, node_types(), payloads, outside.start_child),
+        runner=Runner(loop, registry, node_types(), payloads, outside.start_child, respond=outside.respond),
         publisher=publisher,
         registry=registry,
         logs=logs,

@@ -43,7 +43,7 @@ def test_only_these_routes_need_no_sign_in(api: Flask) -> None:
     public = {r.rule for r in api.url_map.iter_rules() if action_of(api.view_functions[r.endpoint]) is Action.PUBLIC}
 
     docs = {"/api/docs", "/api/docs.css", "/api/v1/openapi.json"}
-    assert public == {"/healthz", "/readyz", "/api/v1/session", "/hooks/callback/<secret>"} | docs
+    assert public == {"/healthz", "/readyz", "/api/v1/session", "/hooks/callback/<secret>", "/hooks/<path:path>"} | docs
 
 
 def test_the_table_has_a_rule_for_every_action_but_public() -> None:
@@ -61,7 +61,7 @@ def test_viewers_change_no_workflow_and_start_nothing() -> None:
 
     refused = {action for action in RULES if not may(viewer, action)}
 
-    building = {Action.WORKFLOW_WRITE, Action.EXECUTION_START, Action.EXECUTION_CANCEL}
+    building = {Action.WORKFLOW_WRITE, Action.TRIGGER_OPERATE, Action.EXECUTION_START, Action.EXECUTION_CANCEL}
     credentials = {Action.CREDENTIAL_READ, Action.CREDENTIAL_WRITE}
     assert refused == building | credentials | {Action.USER_READ, Action.SYSTEM_READ}
 

@@ -9,6 +9,7 @@ from shared.domain.errors import NodeError
 from shared.net.addresses import AllowedNetworks
 from shared.net.backend import GuardedBackend
 from shared.net.calls import parse_url
+from shared.net.resolve import checked_addresses
 from tests import aio
 
 PRIVATE = """
@@ -17,6 +18,8 @@ PRIVATE = """
 168.63.129.16 100.64.0.1 100.100.100.200 100.127.255.255 192.0.0.192 192.0.2.1 198.18.0.1 198.51.100.1 203.0.113.1
 192.88.99.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
 [::] [::1] [0:0:0:0:0:0:0:1] [::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:169.254.169.254] [::ffff:8.8.8.8] [::127.0.0.1]
+127.0.0.1. 0177.1 0x7f.0x0.0x0.0x1 00000177.0.0.1 127.0x1 0x0 00 0.0 4294967295 0xffffffff 169.254.43518 0xa9.0376.0xa9fe
+[::ffff:0:127.0.0.1] [::ffff:0x7f.0.0.1] [0:0:0:0:0:ffff:127.0.0.1] [::7f00:1] [2001:20::1] [2620:4f:8000::1] [5f00::1] [fe80::1%lo]
 [64:ff9b::7f00:1] [64:ff9b::169.254.169.254] [64:ff9b:1::1] [2002:7f00:1::] [2002:a9fe:a9fe::1] [2001::1]
 [2001:0:7f00:1::] [2001:db8::1] [3fff::1] [fc00::1] [fd00:ec2::254] [fe80::1] [fec0::1] [ff02::1] [100::1] [4000::1]
 localhost
@@ -59,6 +62,24 @@ def test_hosts_that_are_none_are_refused_before_they_are_resolved(host: str) -> 
         ("http://①②⑦.⓪.⓪.①/", "127.0.0.1"),
         ("http://127。0。0。1/", "127.0.0.1"),
         ("http://LOCALHOST/", "localhost"),
+        ("http://good@127.0.0.1/", "127.0.0.1"),
+        ("http://127.0.0.1#@example.com/", "127.0.0.1"),
+        ("http://127.0.0.1?@example.com/", "127.0.0.1"),
+        ("http://127.0.0.1:80:90/", "127.0.0.1"),
+        ("http://127.0.0.1\\@example.com/", "127.0.0.1"),
+        ("http://127.0.0.1\\.example.com/", "127.0.0.1"),
+        ("http:\\\\127.0.0.1/", "127.0.0.1"),
+        ("http:/\\127.0.0.1/", "127.0.0.1"),
+        ("http://127.0.0.1\t.example.com/", "127.0.0.1"),
+        ("http://127.0.\n0.1/", "127.0.0.1"),
+        ("\thttp://127.0.0.1/\n", "127.0.0.1"),
+        ("http://１２７.0.0.1/", "127.0.0.1"),
+        ("http://١٢٧.0.0.1/", "127.0.0.1"),
+        ("http://127．0．0．1/", "127.0.0.1"),
+        ("http://loc\u00adalhost/", "localhost"),
+        ("http://loc\u200balhost/", "localhost"),
+        ("http://ⓛocalhost/", "localhost"),
+        ("HTTP://127.0.0.1/", "127.0.0.1"),
     ],
 )
 def test_disguised_hosts_are_refused_or_seen_as_what_they_are(text: str, host: str) -> None:
@@ -123,3 +144,12 @@ def test_an_allowed_address_is_connected_to_by_any_name() -> None:
 def test_local_sockets_are_refused() -> None:
     with pytest.raises(NodeError, match="local sockets"):
         aio.run(GuardedBackend(AllowedNetworks()).connect_unix_socket("/run/some.sock"))
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("a\x00b", 80), ("x" * 300, 80), ("a..b", 80), ("", 80), ("nothing.invalid", 99_999)]
+)
+def test_what_no_resolver_takes_is_a_name_that_cannot_be_resolved(host: str, port: int) -> None:
+    with pytest.raises(NodeError) as caught:
+        aio.run(checked_addresses(AllowedNetworks(), host, port))
+    assert caught.value.code in ("DNS_FAILED", "ADDRESS_NOT_ALLOWED")

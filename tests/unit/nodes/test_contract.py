@@ -15,12 +15,17 @@ TYPES = pytest.mark.parametrize("node_type", node_types().values(), ids=node_typ
 KNOWN = {
     "approval",
     "branch",
+    "db.query",
     "delay",
+    "email.send",
     "fail",
     "http.request",
+    "notify",
     "simulate",
     "transform",
     "wait.callback",
+    "webhook.respond",
+    "webhook.call",
     "workflow.run",
 }
 

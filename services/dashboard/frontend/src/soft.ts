@@ -40,6 +40,11 @@ export function followFilters(): void {
   });
 }
 
+/** Show the page as it is now. */
+export function redraw(): Promise<void> {
+  return visit(location.href, "none");
+}
+
 async function visit(url: string, history_: "push" | "replace" | "none"): Promise<void> {
   const turn = ++latest;
   const main = document.getElementById("content");

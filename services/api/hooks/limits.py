@@ -1,0 +1,94 @@
+"""How much of all calls one process takes on at a time, and how many of one webhook. Kept in process memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from flask import current_app
+
+from services.api.hooks.refused import too_many
+from shared.auth.limiter import FailureLimiter, TooManyAttempts
+
+MOST_BYTES = 128_000_000
+"""Of bodies that are being read and parsed."""
+MOST_WAITING = 500
+"""Callers that wait for the answer of a run."""
+_EXTENSION = "flowversal-webhook-limits"
+_BUSY = "This installation has as many calls at hand as it can take. Send it again in a moment."
+_UNKNOWN = "Too many calls of addresses that do not exist. Wait a little, then use an address exactly as it was given."
+_RATE = "This webhook takes at most {max:,} calls in {seconds:g} s. Send it again later."
+
+
+class WebhookLimits:
+    """One for each application."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._bytes = 0
+        self._waiting = 0
+        self._unknown = FailureLimiter(100, 300)
+        self._refused = FailureLimiter(20, 60)
+        self._rates: dict[tuple[int, int], FailureLimiter] = {}
+
+    def check_rate(self, trigger_id: UUID, rate: dict[str, Any] | None) -> None:
+        """Count a call of a webhook. Raises Refused 429 once there were `max` in the last `perMs`, in this process."""
+        if rate is None:
+            return
+        chosen = (rate["max"], rate["perMs"])
+        limiter = self._rates.setdefault(chosen, FailureLimiter(chosen[0], chosen[1] / 1000))
+        # No other greenlet comes between the two: neither of them waits for anything.
+        wait_s = limiter.wait_s(trigger_id)
+        if wait_s > 0:
+            too_many("rate", _RATE.format(max=chosen[0], seconds=chosen[1] / 1000), wait_s)
+        limiter.failed(trigger_id)
+
+    def check_unknown(self, caller: str) -> None:
+        """Raises TooManyAttempts for a caller of a hundred addresses that do not exist within 5 minutes."""
+        wait_s = self._unknown.wait_s(caller)
+        if wait_s > 0:
+            raise TooManyAttempts(wait_s, _UNKNOWN)
+        self._unknown.failed(caller)
+
+    def may_log(self, trigger_id: UUID) -> bool:
+        """Whether a refused call is written down: the first 20 in a minute are, so that nobody can fill the disk."""
+        if self._refused.wait_s(trigger_id) > 0:
+            return False
+        self._refused.failed(trigger_id)
+        return True
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Around a body of at most `size` bytes. Raises Refused 503 where that is too much beside what is there."""
+        with self._lock:
+            taken = self._bytes == 0 or self._bytes + size <= MOST_BYTES
+            self._bytes += size if taken else 0
+        if not taken:
+            too_many("busy", _BUSY, 1.0, status=503)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._bytes -= size
+
+    @contextmanager
+    def waiter(self) -> Iterator[None]:
+        """Around a call that will wait for its run. Raises Refused 503 where too many do."""
+        with self._lock:
+            taken = self._waiting < MOST_WAITING
+            self._waiting += taken
+        if not taken:
+            too_many("busy", _BUSY, 1.0, status=503)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
+def webhook_limits() -> WebhookLimits:
+    """The current application's."""
+    found = current_app.extensions.setdefault(_EXTENSION, WebhookLimits())
+    assert isinstance(found, WebhookLimits)  # noqa: S101 - nobody else uses that name
+    return found

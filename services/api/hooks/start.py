@@ -1,0 +1,119 @@
+"""The run that a call starts: in one transaction with its row of the log, and once for each delivery id."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from flask import current_app
+
+from services.api.hooks.call import Call
+from services.api.idempotency import TWIN_WAIT_MS
+from shared import ids
+from shared.blobs import make_store
+from shared.db import deliveries, idempotency, webhook_answers
+from shared.db.deliveries import Noted
+from shared.db.webhooks import Webhook
+from shared.domain.errors import Conflict
+from shared.domain.values import from_json
+from shared.engine.large_input import Offload
+from shared.engine.start import Started, start_execution
+from shared.settings import Settings
+from shared.web.answers import dumps
+from shared.web.database import commit, connection, release
+
+_DELIVERY_HEADERS = {"github": "x-github-delivery", "standard-webhooks": "webhook-id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A call that is stored. `started` is None for one that was taken before; `delivery_id` is that of its row of the log."""
+
+    execution_id: UUID
+    delivery_id: UUID
+    started: Started | None = None
+
+
+def once_key(webhook: Webhook, call: Call, once: str | None) -> str | None:
+    """What two calls have in common that are one, sent twice: an id that the caller gave, else `once`."""
+    config = webhook.config
+    preset = config["authentication"].get("preset")
+    names = [config["deliveryHeader"], _DELIVERY_HEADERS.get(preset), "idempotency-key", "webhook-id"]
+    for name in filter(None, names):
+        value = call.headers.get(name.lower())
+        if value:
+            return sha256(f"{name.lower()} {value}".encode("utf-8", "replace")).hexdigest()
+    return sha256(f"once {once}".encode("utf-8", "replace")).hexdigest() if once else None
+
+
+def take(webhook: Webhook, input: Any, key: str | None, noted: Noted, body_bytes: int) -> Taken:
+    """Start the run and commit, or find the run that a call with this key has started within 24 hours.
+
+    Raises Conflict while a call with the same key is being taken; InvalidValue, InvalidDefinition as `start_execution`.
+    """
+    found = _claimed_before(webhook, key, sha256(dumps(input)).digest()) if key is not None else None
+    if found is not None:
+        row = deliveries.note(connection(), _with(noted, execution_id=found, reason="duplicate", request=None))
+        commit()
+        return Taken(found, row.rows[0][0])
+    started = start_run(connection(), webhook, input, owner=webhook.owner_id, body_bytes=body_bytes)
+    if key is not None:
+        _remember(webhook, key, started.id)
+    if webhook.config["respond"] == "workflow":
+        webhook_answers.expect(connection(), started.id, webhook.config["waitMs"] / 1000)
+    row = deliveries.note(connection(), _with(noted, execution_id=started.id))
+    commit()
+    return Taken(started.id, row.rows[0][0], started)
+
+
+def start_run(
+    connection: psycopg.Connection[Any], webhook: Webhook, input: Any, *, owner: UUID, body_bytes: int
+) -> Started:
+    """Insert the run of a webhook's workflow; with the next round trip of the connection's wire at the latest."""
+    settings: Settings = current_app.extensions["flowversal-settings"]
+    return start_execution(
+        connection,
+        workflow_id=webhook.workflow_id,
+        version_id=webhook.version_id,
+        execution_id=webhook.execution_id,
+        user_id=owner,
+        input=input,
+        trigger_type="webhook",
+        trigger_id=webhook.trigger_id,
+        # A control character takes six bytes in JSON, a file four for three; and the headers.
+        max_input_bytes=6 * body_bytes + 1_000_000,
+        offload=Offload(make_store(settings, lambda: nullcontext(connection)), settings.offload_bytes),
+        republish_s=settings.republish_after_s,
+        later=True,
+    )
+
+
+def _claimed_before(webhook: Webhook, key: str, hashed: bytes) -> UUID | None:
+    """The execution that was started under this key; None: the key is ours now."""
+    try:
+        if idempotency.claim(connection(), webhook.owner_id, _route(webhook), key, hashed, wait_ms=TWIN_WAIT_MS):
+            return None
+    except psycopg.errors.LockNotAvailable:
+        release()
+        raise Conflict("A call with the same delivery id is being taken. Send it again in a moment.") from None
+    found = idempotency.find(connection(), webhook.owner_id, _route(webhook), key)
+    id = None if found is None or found.response is None else from_json(found.response)["executionId"]
+    execution_id = None if id is None else ids.decode(ids.EXECUTION, id)
+    if execution_id is None:
+        raise Conflict("A call with the same delivery id has just ended without a result. Send it again.")
+    return execution_id
+
+
+def _remember(webhook: Webhook, key: str, execution_id: UUID) -> None:
+    text = dumps({"executionId": ids.encode(ids.EXECUTION, execution_id)}).decode()
+    idempotency.remember(connection(), webhook.owner_id, _route(webhook), key, status=202, location=None, response=text)
+
+
+def _route(webhook: Webhook) -> str:
+    return f"webhook {ids.encode(ids.TRIGGER, webhook.trigger_id)}"
+
+
+def _with(noted: Noted, **changes: Any) -> Noted:
+    return Noted(**{name: getattr(noted, name) for name in Noted.__slots__} | changes)

@@ -1,0 +1,37 @@
+"""Fields and the test that the credentials of databases share."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from shared.credentials.base import Fields
+from shared.credentials.server import CaCertificate, Host, Line
+from shared.databases.ask import Target, ask
+from shared.databases.request import Request
+from shared.net.network import Network
+from shared.net.sockets import in_thread
+
+_TEST_S = 9.0
+
+
+class DatabaseFields(Fields):
+    """A database server, and as whom to use it."""
+
+    host: Host
+    database: Line = Field(description="Name of the database.", min_length=1)
+    user: Line = Field(
+        description="User name. One with few rights, for what the workflows need, is best.", min_length=1
+    )
+    password: SecretStr = Field(SecretStr(""), description="Password.")
+    tls: Literal["disable", "require", "verify-full"] = Field(
+        "verify-full",
+        description="`verify-full` checks certificate and name, `require` only encrypts, `disable` sends all in clear.",
+    )
+    ca_certificate: CaCertificate = None
+
+
+async def tried(network: Network, target: Target, host: str, port: int, query: str) -> str:
+    """What a harmless query answers: the version. Raises NodeError."""
+    addresses = await network.addresses(host, port)
+    answer = await ask(target, addresses, Request(query, {}, timeout_s=_TEST_S), in_thread)
+    return str(next(iter(answer.rows[0].values())))[:100]

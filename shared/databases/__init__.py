@@ -1,0 +1,1 @@
+"""Databases of others, as steps ask them: one statement a call, bound parameters, limits. Nothing of our own is kept here."""

@@ -1,0 +1,64 @@
+"""Queries of other people's databases from the event loop: connected by address, stopped at once by a cancel."""
+
+from pathlib import Path
+
+from shared.databases.mysql import ask_mysql
+from shared.databases.mysql_link import MySQLServer
+from shared.databases.postgres import ask_postgres
+from shared.databases.postgres_link import PostgresServer
+from shared.databases.request import Answer, Request, timed_out
+from shared.databases.sqlite import ask_sqlite
+from shared.databases.stop import Stop, stoppable
+from shared.domain.errors import NodeError
+from shared.net.sockets import InThread, connected, cut
+
+Target = PostgresServer | MySQLServer | Path
+_CONNECT_S = 10.0
+
+
+async def ask(target: Target, addresses: list[str], request: Request, run: InThread) -> Answer:
+    """The answer of a server at one of these addresses, or of a SQLite file, which needs none.
+
+    Raises NodeError with a code of `shared.databases.request.CODES`, or INVALID_PARAMS.
+    """
+    try:
+        if isinstance(target, MySQLServer):
+            return await _ask_mysql(target, addresses, request, run)
+
+        def work(stop: Stop) -> Answer:
+            if isinstance(target, PostgresServer):
+                return ask_postgres(target, addresses, request, stop)
+            return ask_sqlite(target, request, stop)
+
+        return await stoppable(work, run, timeout_s=request.timeout_s)
+    except TimeoutError:
+        raise timed_out(request) from None
+
+
+async def _ask_mysql(server: MySQLServer, addresses: list[str], request: Request, run: InThread) -> Answer:
+    # Before anything is sent: a query that is refused needs no connection.
+    request.statement("mysql")
+    try:
+        sock = await connected(addresses, server.port, min(_CONNECT_S, request.timeout_s))
+    except OSError as error:
+        why = "refused the connection" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
+        text = f"{server.host}, port {server.port}, {why}: is it the right port, and does a database listen there?"
+        raise NodeError("DB_CONNECT", text, retryable=True) from None
+    handle, started = sock.dup(), False
+
+    def work(stop: Stop) -> Answer:
+        nonlocal started
+        started = True
+        stop.use(lambda: cut(handle))
+        with sock:
+            try:
+                return ask_mysql(server, sock, request, stop)
+            finally:
+                stop.forget()
+
+    try:
+        return await stoppable(work, run, timeout_s=request.timeout_s)
+    finally:
+        handle.close()
+        if not started:
+            sock.close()

@@ -1,0 +1,61 @@
+"""A trigger starts a run of its workflow's published version, in the name of the workflow's owner."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from shared.db.fires import FireKey
+from shared.db.pool import SERVER_ERRORS, server_is_away
+from shared.domain.errors import Forbidden, RequestError
+from shared.engine.runnable import published
+from shared.engine.start import Started, start_execution
+from shared.log import get_logger
+from shared.queries.shapes import Viewer
+
+ON_THE_SERVERS_SIDE = "This failed on the server's side. The log of clockwork has the details."
+_RACES = ("40P01", "40001")
+_BUILDERS = ("admin", "editor")
+_log = get_logger(__name__)
+
+
+class Starter(NamedTuple):
+    """Whose workflow a trigger starts; `role` is the owner's."""
+
+    trigger_id: UUID
+    workflow_id: UUID
+    owner_id: UUID
+    role: str
+
+    @property
+    def viewer(self) -> Viewer:
+        """The owner's eyes."""
+        return Viewer(self.owner_id, everything=self.role == "admin")
+
+
+def start_triggered(connection: psycopg.Connection[Any], starter: Starter, **more: Any) -> Started:
+    """Start a run; `more` goes to `start_execution`. Raises RequestError where it cannot be started."""
+    if starter.role not in _BUILDERS:
+        raise Forbidden("The owner of this workflow is a viewer, who may start nothing.")
+    runnable = published(connection, starter.workflow_id, starter.viewer)
+    return start_execution(
+        connection,
+        workflow_id=starter.workflow_id,
+        version_id=runnable.version_id,
+        user_id=starter.owner_id,
+        trigger_id=starter.trigger_id,
+        execution_id=runnable.execution_id,
+        **more,
+    )
+
+
+def reason_of(error: Exception, fire: FireKey) -> str:
+    """Why a firing started nothing, for people. Raises the error itself where the server is away or two got in each other's way:
+    then nothing of it happened, and it is tried again.
+    """
+    if isinstance(error, RequestError):
+        return str(error)
+    if isinstance(error, SERVER_ERRORS) and (server_is_away(error) or error.sqlstate in _RACES):
+        raise error
+    _log.error("a trigger cannot start its workflow", trigger_id=str(fire.trigger_id), exc_info=error)
+    return ON_THE_SERVERS_SIDE

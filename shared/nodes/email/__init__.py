@@ -1,0 +1,1 @@
+"""Mail as `email.send` writes it: addresses, bodies, attachments."""

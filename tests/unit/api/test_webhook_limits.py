@@ -1,0 +1,44 @@
+"""How much of all webhook calls one process takes on."""
+
+from contextlib import ExitStack
+from uuid import UUID
+
+import pytest
+
+from services.api.hooks.limits import MOST_BYTES, MOST_WAITING, WebhookLimits
+from services.api.hooks.refused import Refused
+
+TRIGGER = UUID(int=1)
+
+
+def test_bodies_share_the_room_and_one_always_has_some() -> None:
+    limits = WebhookLimits()
+    with limits.room(MOST_BYTES + 1), pytest.raises(Refused) as caught, limits.room(1):
+        pass
+    assert (caught.value.status, caught.value.headers, caught.value.reason) == (503, {"Retry-After": "1"}, "busy")
+    with limits.room(MOST_BYTES - 1), limits.room(1), limits.room(0):
+        pass
+    with limits.room(MOST_BYTES):
+        pass
+
+
+def test_so_many_callers_wait() -> None:
+    limits = WebhookLimits()
+    with ExitStack() as waiting:
+        for _ in range(MOST_WAITING):
+            waiting.enter_context(limits.waiter())
+        with pytest.raises(Refused), limits.waiter():
+            pass
+    with limits.waiter():
+        pass
+
+
+def test_each_webhook_has_its_own_rate() -> None:
+    limits, rate = WebhookLimits(), {"max": 2, "perMs": 60_000}
+    for _ in range(2):
+        limits.check_rate(TRIGGER, rate)
+    with pytest.raises(Refused) as caught:
+        limits.check_rate(TRIGGER, rate)
+    assert (caught.value.status, 1 <= int(caught.value.headers["Retry-After"]) <= 60) == (429, True)
+    limits.check_rate(UUID(int=2), rate)
+    limits.check_rate(TRIGGER, None)
