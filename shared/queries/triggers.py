@@ -22,6 +22,8 @@ from shared.queries.shapes import ms
 
 NEXT_RUNS = 10
 LAST_FIRES = 10
+OVERDUE_MS = 5_000
+"""A schedule that is so late while nothing stops it has no clockwork to fire it."""
 
 _COLUMNS = "trigger_id, fire_at, source_id, cause, outcome, reason, count, execution_id, recorded_at"
 LAST = f"""
@@ -146,9 +148,11 @@ def _schedule(trigger: Trigger, timed: Schedule, now: int, *, runs: bool) -> dic
         following = timing.upcoming(now, NEXT_RUNS) if runs and timed.next_at is not None else []
     except KeyError:  # a time zone that this host does not know any more: clockwork puts it down when it is due
         following = []
+    due = ms(timed.next_at)
     return {
         "sentence": sentence_of(timing),
         "nextAt": following[0] if following else None,
         "nextRuns": following,
         "lastAt": ms(timed.last_at),
+        "overdueSince": due if runs and due is not None and now - due > OVERDUE_MS else None,
     }

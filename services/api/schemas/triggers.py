@@ -112,6 +112,9 @@ class Due(Answer):
     next_at: Milliseconds | None
     next_runs: list[Milliseconds]
     last_at: Milliseconds | None
+    overdue_since: Milliseconds | None = Field(
+        description="What was due then has not been dealt with: is clockwork away?"
+    )
 
 
 class Trigger(Answer):

@@ -86,6 +86,18 @@ def test_pause_and_resume(admin: Caller, connection: Database) -> None:
     assert actions == [("trigger.pause", paused["id"]), ("trigger.resume", paused["id"])]
 
 
+def test_a_schedule_that_nobody_fires_is_seen_to_be_overdue(admin: Caller, connection: Database) -> None:
+    workflow = with_triggers(admin, schedule(everyMs=HOUR))
+    path = f"/workflows/{workflow}/triggers/nightly"
+    assert admin("GET", path).json["schedule"]["overdueSince"] is None
+    set_back(connection, 60)
+    assert admin("GET", path).json["schedule"]["overdueSince"] is not None
+    fire_due(connection)
+    assert admin("GET", path).json["schedule"]["overdueSince"] is None
+    set_back(connection, 60)
+    assert admin("POST", f"{path}/pause").json["schedule"]["overdueSince"] is None
+
+
 def test_a_workflow_that_is_enabled_again_does_not_catch_up(admin: Caller, connection: Database) -> None:
     workflow = with_triggers(admin, schedule(everyMs=HOUR))
     for enabled in (False, True):

@@ -39,6 +39,9 @@ def test_the_page_says_what_a_schedule_does_and_what_became_of_it(person: Person
     assert f'href="/executions/{run}"' in page
     assert 'triggers/t/pause"' in page
     assert 'triggers/t/run"' in page
+    assert "Overdue since" not in page
+    scene.set_back(trigger, 60)
+    assert "Overdue since" in page_of(editor, scene)
     scene.pause(trigger)
     paused = page_of(editor, scene)
     assert 'triggers/t/resume"' in paused
