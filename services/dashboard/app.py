@@ -12,6 +12,7 @@ from services.dashboard.errors import install_error_pages
 from services.dashboard.filters import install_filters
 from shared.auth.access import Action
 from shared.settings import Settings, get_settings
+from shared.vault.keyring import VaultLocked, keyring_of
 from shared.web.database import install_database
 from shared.web.guard import install_guard, requires
 from shared.web.headers import install_security_headers
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SESSION_COOKIE_SECURE"] = chosen.cookie_secure
     app.config["MAX_CONTENT_LENGTH"] = 64_000
     app.config["BASE_URL"] = chosen.base_url
+    app.config["VAULT_HAS_KEY"] = _has_key(chosen)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     install_database(app, chosen.database_url)
     install_live(app, chosen.redis_url)
@@ -46,6 +48,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(import_module(module.name).blueprint)
     app.register_blueprint(live.blueprint)
     return app
+
+
+def _has_key(settings: Settings) -> bool:
+    """Whether credentials can be kept at all. Raises ValueError for what is no key."""
+    try:
+        return bool(keyring_of(settings).first)
+    except VaultLocked:
+        return False
 
 
 def _cache_built_files(app: Flask) -> None:

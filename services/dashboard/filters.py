@@ -6,6 +6,7 @@ from time import time
 from typing import Any
 
 from flask import Flask
+from markupsafe import Markup, escape
 
 from services.dashboard.pretty import pretty_json
 from shared.nodes.catalogue import node_types
@@ -34,6 +35,8 @@ STATUS_ICONS = {
     "dismissed": "ban",
 }
 TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "globe"}
+CREDENTIAL_ICONS = frozenset({"key", "shield", "signature", "mail", "message", "database", "user", "sparkles", "globe"})
+_SAME_ICONS = {"key-round": "key", "message-square": "message"}
 _AGO = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -123,6 +126,21 @@ def plural(count: int, noun: str) -> str:
     return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
 
 
+def credential_icon(name: str) -> str:
+    """The icon of a credential type, which may come from somebody else: a key where the page has no such icon."""
+    known = _SAME_ICONS.get(name, name)
+    return known if known in CREDENTIAL_ICONS else "key"
+
+
+def ticks(text: str) -> Markup:
+    """A text for people whose `words in backticks` are code."""
+    parts = [
+        escape(part) if place % 2 == 0 else Markup("<code>{}</code>").format(part)
+        for place, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
 def trigger_name(trigger: str) -> str:
     """Manual, API, Schedule."""
     return "API" if trigger == "api" else trigger.capitalize()
@@ -156,6 +174,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "plural": plural,
     "initials": initials,
+    "credential_icon": credential_icon,
+    "ticks": ticks,
     "trigger_name": trigger_name,
     "choice": choice,
     "pretty": pretty_json,

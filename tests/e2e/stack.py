@@ -21,6 +21,7 @@ from shared.db import tokens, users
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 TOKEN = "fv_" + "e2e0" * 10
+VAULT_KEY = "e2" * 32
 GUNICORN = ["gunicorn", "--config", "python:services.standalone.gunicorn_config"]
 
 
@@ -65,11 +66,12 @@ def simulate(node: str, name: str, duration_ms: int, failure_rate: float = 0) ->
 
 
 @contextmanager
-def running_stack(database_url: str, redis_url: str) -> Iterator[Stack]:
-    """Start it; stop it at the end. The broker is Dramatiq's own over the same Valkey."""
+def running_stack(database_url: str, redis_url: str, **more: str) -> Iterator[Stack]:
+    """Start it; stop it at the end. The broker is Dramatiq's own over the same Valkey; `more` goes into the environment."""
     people = add_people(database_url)
-    environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "BROKER_URL": redis_url}
-    environment["FLOWVERSAL_WORKER_POOL"] = "default,ai,code"
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "BROKER_URL": redis_url}
+    ours = {"FLOWVERSAL_WORKER_POOL": "default,ai,code", "FLOWVERSAL_VAULT_KEY": VAULT_KEY}
+    environment = servers | ours | more
     with socket.create_server(("127.0.0.1", 0)) as listening:
         web = [*GUNICORN, "--bind", f"fd://{listening.fileno()}", "services.standalone.wsgi:create_app()"]
         fds = (listening.fileno(),)

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from services.dashboard.vaulted import choice_context
 from services.dashboard.views.workflow import visible
 from shared.auth.access import Action
 from shared.queries import workflows
@@ -34,5 +35,10 @@ def edit(workflow_id: str) -> str:
 def _editor(workflow: dict[str, Any], template: Template | None = None) -> str:
     text = json.dumps(workflow["definition"], indent=2, ensure_ascii=False)
     return render_template(
-        "editor.html", workflow=workflow, definition=text, template=template, templates=templates().values()
+        "editor.html",
+        workflow=workflow,
+        definition=text,
+        template=template,
+        templates=templates().values(),
+        **choice_context(),
     )

@@ -22,6 +22,7 @@ def test_everybody_opens_the_pages_of_their_role(person: Person, role: str):
     for page in PAGES:
         assert client.get(page).status_code == 200, page
     assert client.get("/workflows/new").status_code == (403 if role == "viewer" else 200)
+    assert client.get("/credentials").status_code == (403 if role == "viewer" else 200)
     assert client.get("/admin/users").status_code == (200 if role == "admin" else 403)
 
 
@@ -71,7 +72,7 @@ def test_signing_out_needs_the_page(person: Person):
 
 def test_every_answer_carries_the_policy_and_no_page_has_inline_code(person: Person):
     client = person("admin")
-    for page in [*PAGES, "/workflows/new", "/nowhere", "/admin/users"]:
+    for page in [*PAGES, "/workflows/new", "/credentials", "/credentials/new?type=hmac", "/nowhere", "/admin/users"]:
         answer = client.get(page)
         policy = answer.headers["Content-Security-Policy"]
         nonce = re.search(r"script-src 'self' 'nonce-([^']+)'", policy)

@@ -1,6 +1,7 @@
 """What every credential type keeps to; a new one is tested by being there."""
 
 import re
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from shared.credentials.base import CredentialType, Fields
 from shared.credentials.catalogue import credential_types
 from shared.credentials.secret_fields import secret_names
 
+ROOT = Path(__file__).parents[3]
 TYPES = pytest.mark.parametrize("kind", credential_types().values(), ids=credential_types())
 
 
@@ -23,6 +25,12 @@ def test_it_is_documented(kind: CredentialType) -> None:
     assert len(kind.label) >= 3
     assert kind.help.endswith(".")
     assert type(kind).__doc__
+
+
+@TYPES
+def test_its_icon_can_be_drawn(kind: CredentialType) -> None:
+    sprite = (ROOT / "services" / "dashboard" / "templates" / "parts" / "icons.html").read_text()
+    assert f'("{kind.icon}", ' in sprite, f"add the icon {kind.icon} to parts/icons.html, or use one that is there"
 
 
 @TYPES

@@ -48,3 +48,14 @@ def test_json_is_escaped_coloured_and_cut():
     assert '<span class="n">1</span>' in shown.markup
     assert shown.left_out == 0
     assert pretty_json("x" * 100, limit=10).left_out == 92
+
+
+def test_words_in_backticks_are_code_and_the_rest_is_escaped():
+    assert filters.ticks("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
+    assert filters.ticks("none") == "none"
+
+
+def test_types_of_others_have_an_icon_too():
+    assert filters.credential_icon("mail") == "mail"
+    assert filters.credential_icon("message-square") == "message"
+    assert filters.credential_icon("made-up") == "key"

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel, Field
 
+from shared.net.client import make_client
 from shared.nodes.base import Context, Done, NodeError, NodeType, Params
 from shared.nodes.testing import RecordingContext, check_node_type, run_node
 from shared.nodes.transform import Transform
+from shared.settings import Settings
 
 
 class Part(BaseModel):

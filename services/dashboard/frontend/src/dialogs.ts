@@ -14,13 +14,23 @@ export function part(within: Element, name: string): HTMLElement {
   return within.querySelector<HTMLElement>(`[data-part="${name}"]`)!;
 }
 
+const NEXT = "toast";
+
 export function startDialogs(): void {
+  const said = sessionStorage.getItem(NEXT);
+  sessionStorage.removeItem(NEXT);
+  if (said) toast(said);
   document.addEventListener("click", (event) => {
     const target = event.target as HTMLElement;
     const opener = target.closest<HTMLElement>("[data-open]");
     if (opener?.dataset.open) openDialog(opener.dataset.open);
     if (target.closest("[data-close]") || target instanceof HTMLDialogElement) target.closest("dialog")?.close();
   });
+}
+
+/** Say something in the corner of the page that is opened next. */
+export function toastNext(text: string): void {
+  sessionStorage.setItem(NEXT, text);
 }
 
 let hiding = 0;

@@ -31,7 +31,8 @@ class Editor {
   }
 
   start(): void {
-    this.form.addEventListener("input", () => {
+    this.form.addEventListener("input", (event) => {
+      if ((event.target as Element).matches("[data-narrow]")) return;
       this.mark("Not saved");
       this.dirty = true;
       clearTimeout(this.checking);

@@ -1,7 +1,7 @@
 import { openDialog } from "./dialogs";
 import { switchTheme } from "./theme";
 
-const PLACES: Record<string, string> = { w: "/workflows", e: "/executions", p: "/approvals", a: "/admin/executions", d: "/admin/errors", o: "/admin" };
+const PLACES: Record<string, string> = { w: "/workflows", e: "/executions", p: "/approvals", c: "/credentials", a: "/admin/executions", d: "/admin/errors", o: "/admin" };
 const CHORD_MS = 1_200;
 
 /** The page's keyboard shortcuts; `?` lists them. */
