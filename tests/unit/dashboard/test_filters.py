@@ -1,9 +1,11 @@
 """How values read."""
 
 import pytest
+from flask import Flask
 
 from services.dashboard import filters
 from services.dashboard.pretty import pretty_json
+from shared.nodes.catalogue import node_types
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,11 @@ def test_json_is_escaped_coloured_and_cut():
     assert '<span class="n">1</span>' in shown.markup
     assert shown.left_out == 0
     assert pretty_json("x" * 100, limit=10).left_out == 92
+
+
+def test_every_node_type_has_an_icon_that_can_be_drawn():
+    app = Flask("services.dashboard")
+    filters.install_filters(app)
+    icons = app.jinja_env.globals["node_icons"]
+    assert icons.keys() == node_types().keys()
+    assert (icons["code"], icons["http.request"]) == ("code", "globe")
