@@ -1,5 +1,6 @@
 """How values read on a page: durations as people say them, numbers with thin spaces, times relative."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import time
@@ -38,6 +39,9 @@ TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "globe
 CREDENTIAL_ICONS = frozenset({"key", "shield", "signature", "mail", "message", "database", "user", "sparkles", "globe"})
 _SAME_ICONS = {"key-round": "key", "message-square": "message"}
 _AGO = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+_SYMBOL = re.compile(r'^  \("([a-z-]+)", ', re.MULTILINE)
 
 
 def now_ms() -> int:
@@ -187,7 +191,15 @@ def install_filters(app: Flask) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(
         status_icons=STATUS_ICONS,
-        node_icons={name: found.icon for name, found in node_types().items()},
+        node_icons=_node_icons(app),
         trigger_icons=TRIGGER_ICONS,
         now_ms=now_ms,
     )
+
+
+def _node_icons(app: Flask) -> dict[str, str]:
+    """The icon of each node type; a box for one that the page's own sprite does not have."""
+    loader = app.jinja_env.loader
+    assert loader is not None  # noqa: S101 - Flask's own
+    drawn = set(_SYMBOL.findall(loader.get_source(app.jinja_env, "parts/icons.html")[0]))
+    return {name: found.icon if found.icon in drawn else "box" for name, found in node_types().items()}

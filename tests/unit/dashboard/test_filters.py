@@ -1,9 +1,11 @@
 """How values read."""
 
 import pytest
+from flask import Flask
 
 from services.dashboard import filters
 from services.dashboard.pretty import pretty_json
+from shared.nodes.catalogue import node_types
 
 
 @pytest.mark.parametrize(
@@ -59,3 +61,9 @@ def test_types_of_others_have_an_icon_too():
     assert filters.credential_icon("mail") == "mail"
     assert filters.credential_icon("message-square") == "message"
     assert filters.credential_icon("made-up") == "key"
+def test_every_node_type_has_an_icon_that_can_be_drawn():
+    app = Flask("services.dashboard")
+    filters.install_filters(app)
+    icons = app.jinja_env.globals["node_icons"]
+    assert icons.keys() == node_types().keys()
+    assert (icons["code"], icons["http.request"]) == ("code", "globe")
