@@ -204,6 +204,8 @@ def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict
         shape["parentStepId"] = step_id(found.parent_node, found.parent_item or "")
     if found.child_ai_tokens or found.child_api_calls:
         shape |= {"childAiTokensUsed": found.child_ai_tokens, "childApiCallsMade": found.child_api_calls}
+    if found.child_ai_cost_nano:
+        shape["childAiCostUsd"] = to_usd(found.child_ai_cost_nano)
     if found.state == "failed":
         shape["error"] = _error(connection, found)
     return shape
