@@ -41,10 +41,15 @@ NODE_ICONS = {
     "approval": "users",
     "wait.callback": "globe",
     "workflow.run": "workflow",
+    "webhook.call": "hook",
+    "webhook.respond": "hook",
+    "notify": "message",
+    "email.send": "mail",
+    "db.query": "database",
     "simulate": "flask",
     "fail": "alert",
 }
-TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "globe"}
+TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "hook"}
 CREDENTIAL_ICONS = frozenset({"key", "shield", "signature", "mail", "message", "database", "user", "sparkles", "globe"})
 _SAME_ICONS = {"key-round": "key", "message-square": "message"}
 _AGO = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
