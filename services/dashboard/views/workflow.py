@@ -6,12 +6,13 @@ from flask import Blueprint, render_template
 
 from services.dashboard.context import viewer
 from services.dashboard.graph import drawing
+from services.dashboard.starting import triggers_of
 from shared import ids
 from shared.auth.access import Action
 from shared.db import versions
 from shared.db.workflows import Workflow, get
 from shared.domain.errors import NotFound
-from shared.queries import execution_list, triggers, workflows
+from shared.queries import execution_list, workflows
 from shared.queries.execution_list import Filters
 from shared.queries.shapes import ms
 from shared.web.database import connection
@@ -38,7 +39,7 @@ def page(workflow_id: str) -> str:
         problems=definition_problems(found.definition),
         shown_problems=SHOWN_PROBLEMS,
         recent=recent,
-        triggers=triggers.listed(connection(), found.id, enabled=found.enabled),
+        triggers=triggers_of(found),
         versions=[
             {"number": each.number, "author": each.author, "createdAt": ms(each.created_at)}
             for each in versions.page(connection(), found.id, None, VERSIONS)

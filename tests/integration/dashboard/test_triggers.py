@@ -52,6 +52,7 @@ def test_the_page_says_what_a_schedule_does_and_what_became_of_it(person: Person
 def test_who_may_only_look_sees_no_buttons_and_other_types_are_told_apart(person: Person, scene: TriggerScene) -> None:
     followed = scene.more()
     scene.follow(followed, by=scene.workflow_id, on=["failed"])
+    scene.connection.execute("UPDATE workflows SET shared = true")
     page = page_of(person("viewer"), scene)
     assert f'href="/workflows/{ids.encode(ids.WORKFLOW, followed)}"' in page
     assert "ends: failed" in page

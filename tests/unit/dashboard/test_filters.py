@@ -58,9 +58,11 @@ def test_words_in_backticks_are_code_and_the_rest_is_escaped():
 
 
 def test_types_of_others_have_an_icon_too():
-    assert filters.credential_icon("mail") == "mail"
-    assert filters.credential_icon("message-square") == "message"
-    assert filters.credential_icon("made-up") == "key"
+    assert filters.drawn("mail", "key") == "mail"
+    assert filters.drawn("made-up", "key") == "key"
+    assert filters.drawn("made-up") == "box"
+
+
 def test_every_node_type_has_an_icon_that_can_be_drawn():
     app = Flask("services.dashboard")
     filters.install_filters(app)

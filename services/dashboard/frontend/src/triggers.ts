@@ -11,7 +11,9 @@ export function startTriggers(): void {
 }
 
 async function act(button: HTMLButtonElement): Promise<void> {
-  button.disabled = true;
+  if (button.ariaDisabled === "true") return;
+  // Not `disabled`, which would take the focus from who uses the keyboard.
+  button.ariaDisabled = "true";
   try {
     await call("POST", button.dataset.trigger!);
     toast(button.dataset.done!);
@@ -19,5 +21,5 @@ async function act(button: HTMLButtonElement): Promise<void> {
   } catch (error) {
     toast(error instanceof ApiError ? error.message : "The request could not be sent.", true);
   }
-  button.disabled = false;
+  button.ariaDisabled = null;
 }

@@ -1,0 +1,73 @@
+"""What starts a workflow by itself, with what a person needs of each trigger: addresses, callers, followed workflows."""
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from flask import current_app
+
+from services.dashboard.context import viewer
+from shared import ids
+from shared.auth.access import Action, may
+from shared.db import deliveries, webhooks
+from shared.db.workflows import Workflow, get
+from shared.domain.triggers.finished import TYPE as EXECUTION
+from shared.domain.triggers.webhook import TYPE as WEBHOOK
+from shared.queries import deliveries as calls
+from shared.queries import triggers
+from shared.web.database import connection
+from shared.web.guard import identity
+
+CALLS = 10
+_SIGNERS = {"github": "GitHub", "stripe": "Stripe", "slack": "Slack", "standard-webhooks": "Standard Webhooks"}
+
+
+def triggers_of(workflow: Workflow) -> list[dict[str, Any]]:
+    """The triggers of the published version, by key. Webhooks have `webhook`, those that follow a workflow `followed`."""
+    found = triggers.listed(connection(), workflow.id, enabled=workflow.enabled)
+    keys = {each["id"]: key for each in found if (key := ids.decode(ids.TRIGGER, each["id"])) is not None}
+    hooks = [keys[each["id"]] for each in found if each["type"] == WEBHOOK]
+    urls = webhooks.urls(connection(), current_app.config["BASE_URL"], hooks) if hooks else {}
+    for each in found:
+        if each["type"] == WEBHOOK:
+            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"], urls)
+        elif each["type"] == EXECUTION:
+            each["followed"] = _followed(connection(), each["config"]["workflowId"])
+    return found
+
+
+def callers(authentication: dict[str, Any]) -> str:
+    """Who may call a webhook, in words."""
+    match authentication["type"]:
+        case "secret":
+            return f"Callers send a secret in {authentication['header'] or 'a header'}"
+        case "hmac" if authentication["preset"]:
+            return f"Calls are signed as {_SIGNERS.get(authentication['preset'], authentication['preset'])} does"
+        case "hmac":
+            return f"Calls are signed in {authentication['header']}"
+        case "basic":
+            return "Callers send user name and password"
+    return "Whoever knows the address may call it"
+
+
+def _webhook(
+    connection: psycopg.Connection[Any], id: UUID, config: dict[str, Any], urls: dict[UUID, str]
+) -> dict[str, Any]:
+    """Its address is for those who may start runs: it does nothing else."""
+    newest = deliveries.page(connection, id, None, CALLS) if may(identity(), Action.EXECUTION_READ) else []
+    return {
+        "url": urls.get(id) if may(identity(), Action.EXECUTION_START) else None,
+        "methods": config["methods"],
+        "callers": callers(config["authentication"]),
+        "open": config["authentication"]["type"] == "none",
+        "credential": config["authentication"].get("credential"),
+        "waits": config["respond"] == "workflow",
+        "calls": [calls.record(each) for each in newest],
+    }
+
+
+def _followed(connection: psycopg.Connection[Any], workflow_id: str) -> dict[str, str] | None:
+    """Id and name of the workflow, if this person may see it."""
+    key, me = ids.decode(ids.WORKFLOW, workflow_id), viewer()
+    found = get(connection, key, viewer=me.user_id, everything=me.everything) if key is not None else None
+    return None if found is None else {"id": ids.encode(ids.WORKFLOW, found.id), "name": found.name}

@@ -1,0 +1,93 @@
+"""Triggers on the page of a workflow, in a real browser: their buttons by keyboard, a webhook's calls, light and dark."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.stack import Stack, simulate
+from tests.e2e.test_dashboard_attention import OVERFLOWING
+from tests.e2e.test_dashboard_look import NARROW, WIDE, findings
+
+Open = Callable[..., Page]
+
+
+def published(stack: Stack, name: str) -> str:
+    """A workflow with a schedule, a webhook, and one that follows another; its id."""
+    followed = stack.publish(f"{name} before", [simulate("a", "A", 1)])
+    triggers: list[dict[str, Any]] = [
+        {"id": "daily", "type": "schedule", "cron": "0 9 * * *", "name": "Mornings"},
+        {"id": "paid", "type": "webhook", "name": "Order paid"},
+        {"id": "after", "type": "execution", "workflowId": followed, "on": ["failed"]},
+    ]
+    nodes = [simulate("a", "A", 1)]
+    definition = {"schema": 1, "containers": [{"id": "main", "name": "Main", "nodes": nodes}], "triggers": triggers}
+    workflow = stack.call("POST", "/workflows", {"name": name, "definition": definition, "shared": True})["id"]
+    stack.call("POST", f"/workflows/{workflow}/publish", {})
+    return str(workflow)
+
+
+def call_hook(stack: Stack, page: Page) -> str:
+    """Call the webhook whose address the page shows; the id of the run."""
+    path = urlsplit(page.locator("#url-paid").inner_text()).path
+    sent = urllib.request.Request(f"{stack.url}{path}", b'{"n": 7}', {"Content-Type": "application/json"})
+    with urllib.request.urlopen(sent) as answer:
+        return str(json.loads(answer.read())["executionId"])
+
+
+def test_a_schedule_is_paused_resumed_and_run_by_keyboard(stack: Stack, signed_in: Open):
+    workflow = published(stack, "By keyboard")
+    page = signed_in(f"/workflows/{workflow}")
+    trigger = page.locator("#trigger-daily")
+    expect(trigger).to_contain_text("At 09:00 every day, UTC")
+    trigger.get_by_role("button", name="Pause").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("Paused")
+    expect(trigger.get_by_role("button", name="Resume")).to_be_focused()
+    expect(trigger).to_contain_text("Paused")
+    page.keyboard.press("Enter")
+    expect(trigger.get_by_role("button", name="Pause")).to_be_focused()
+    trigger.get_by_role("button", name="Run now Mornings").click()
+    expect(page.locator("#toast")).to_have_text("Started")
+    trigger.get_by_text("Last firings").click()
+    trigger.get_by_role("link", name="exec-").click()
+    page.wait_for_url("**/executions/exec-*")
+
+
+def test_a_webhook_shows_its_address_and_its_calls_which_can_be_sent_again(stack: Stack, signed_in: Open):
+    workflow = published(stack, "Called")
+    page = signed_in(f"/workflows/{workflow}")
+    hook = page.locator("#trigger-paid")
+    expect(hook).to_contain_text("Whoever knows the address may call it")
+    hook.get_by_role("button", name="Copy the address of Order paid").click()
+    expect(page.locator("#toast")).to_have_text("Copied")
+    execution = call_hook(stack, page)
+    page.reload()
+    hook.get_by_text("Last calls").click()
+    expect(hook.get_by_role("link", name=execution)).to_be_visible()
+    hook.get_by_role("button", name="Run again").click()
+    expect(page.locator("#toast")).to_have_text("Started")
+    expect(hook).to_contain_text("sent again from here")
+    expect(hook.get_by_role("link", name="exec-")).to_have_count(2)
+    page.locator("#trigger-after").get_by_role("link", name="Called before").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Called before")
+    page.goto("/workflows")
+    assert page.locator(f"#row-{workflow}").get_by_title("Trigger: webhook").count() == 1
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(stack: Stack, signed_in: Open, scheme: str, viewport: dict[str, int]):
+    workflow = published(stack, f"Seen {scheme} {viewport['width']}")
+    page = signed_in(f"/workflows/{workflow}", color_scheme=scheme, viewport=viewport, bypass_csp=True)
+    call_hook(stack, page)
+    page.reload()
+    page.locator("#trigger-paid").get_by_text("Last calls").click()
+    found = findings(page)
+    page.goto("/admin/workflows")
+    found += findings(page)
+    assert (found, page.evaluate(OVERFLOWING)) == ([], 0)
