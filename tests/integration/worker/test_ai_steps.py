@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.worker import context as contexts
+from shared import ids
 from shared.db import budgets
 from shared.db.budgets import BudgetKey
 from shared.domain.budget import Limit
@@ -15,19 +15,27 @@ from shared.queries.shapes import Viewer
 from shared.queries.stats import counted, recount
 from tests.factories import definition, node
 from tests.integration.clockwork.scene import Scene
-from tests.integration.nodes.asking_ai import CREDENTIAL, credential
+from tests.integration.nodes.asking_ai import CREDENTIAL, KEY
 from tests.integration.nodes.providers import chunks, failing, stream
 from tests.integration.nodes.web import Web
+from tests.integration.worker import vault
 from tests.integration.worker.calling import Calling
 from tests.integration.worker.conftest import Pipeline
+from tests.integration.worker.vault import stored
 
 PARAMS = {"credential": CREDENTIAL, "model": "gpt-4o-mini", "prompt": "Hi."}
 COST = 18_000
 
 
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the vault of the worker."""
+    monkeypatch.setenv("FLOWVERSAL_VAULT_KEY", vault.KEY.hex())
+
+
 @pytest.fixture
-def provider(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A stub that every credential leads to; its answer may be replaced."""
+def provider(key: None, scene: Scene, pipeline: Pipeline) -> Iterator[Web]:
+    """A stub that the credential leads to; its answer may be replaced."""
     loop = pipeline.loop
     site = Web({"/v1/chat/completions": stream(chunks("Hel", "lo"))})
 
@@ -48,14 +56,8 @@ def provider(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[We
 
     server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
     site.port = server.sockets[0].getsockname()[1]
-    secret = credential("ai.openai", site.url("/v1"))
-
-    async def found(_: Any, id: str) -> Any:
-        assert id == CREDENTIAL
-        return secret
-
-    # The vault is not the business of these tests.
-    monkeypatch.setattr(contexts.StepContext, "credential", found)
+    fields = {"apiKey": KEY, "baseUrl": site.url("/v1")}
+    stored(scene.connection, scene.user_id, fields, type="ai.openai", id=ids.decode(ids.CREDENTIAL, CREDENTIAL))
     yield site
     asyncio.run_coroutine_threadsafe(close(), loop).result()
 
