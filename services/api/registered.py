@@ -4,15 +4,18 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from flask import current_app
 
 from services.api.access import visible_workflow
 from shared import ids
+from shared.auth.access import Action, may
 from shared.db import audit, triggers
 from shared.db.triggers import Trigger
 from shared.db.workflows import Workflow
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.triggers.schedule import TYPE as SCHEDULE
 from shared.queries.triggers import shapes
+from shared.settings import Settings
 from shared.web.database import connection
 from shared.web.guard import address, identity
 
@@ -39,7 +42,13 @@ def visible_schedule(workflow_id: UUID, name: str) -> tuple[Workflow, Trigger]:
 
 def trigger_shape(workflow: Workflow, trigger: Trigger) -> dict[str, Any]:
     """The trigger as it is answered."""
-    return shapes(connection(), [trigger], enabled=workflow.enabled)[0]
+    return shapes(connection(), [trigger], enabled=workflow.enabled, base_url=base_url())[0]
+
+
+def base_url() -> str | None:
+    """The start of a webhook's address, for who may start runs: it does nothing else. None for others."""
+    settings: Settings = current_app.extensions["flowversal-settings"]
+    return settings.base_url if may(identity(), Action.EXECUTION_START) else None
 
 
 def note(connection: psycopg.Connection[Any], action: str, trigger: Trigger, **detail: Any) -> None:

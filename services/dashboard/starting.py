@@ -9,7 +9,7 @@ from flask import current_app
 from services.dashboard.context import viewer
 from shared import ids
 from shared.auth.access import Action, may
-from shared.db import deliveries, webhooks
+from shared.db import deliveries
 from shared.db.workflows import Workflow, get
 from shared.domain.triggers.finished import TYPE as EXECUTION
 from shared.domain.triggers.webhook import TYPE as WEBHOOK
@@ -24,13 +24,13 @@ _SIGNERS = {"github": "GitHub", "stripe": "Stripe", "slack": "Slack", "standard-
 
 def triggers_of(workflow: Workflow) -> list[dict[str, Any]]:
     """The triggers of the published version, by key. Webhooks have `webhook`, those that follow a workflow `followed`."""
-    found = triggers.listed(connection(), workflow.id, enabled=workflow.enabled)
+    # The address of a webhook is for those who may start runs: it does nothing else.
+    base_url = current_app.config["BASE_URL"] if may(identity(), Action.EXECUTION_START) else None
+    found = triggers.listed(connection(), workflow.id, enabled=workflow.enabled, base_url=base_url)
     keys = {each["id"]: key for each in found if (key := ids.decode(ids.TRIGGER, each["id"])) is not None}
-    hooks = [keys[each["id"]] for each in found if each["type"] == WEBHOOK]
-    urls = webhooks.urls(connection(), current_app.config["BASE_URL"], hooks) if hooks else {}
     for each in found:
         if each["type"] == WEBHOOK:
-            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"], urls)
+            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"]) | {"url": each["url"]}
         elif each["type"] == EXECUTION:
             each["followed"] = _followed(connection(), each["config"]["workflowId"])
     return found
@@ -50,13 +50,9 @@ def callers(authentication: dict[str, Any]) -> str:
     return "Whoever knows the address may call it"
 
 
-def _webhook(
-    connection: psycopg.Connection[Any], id: UUID, config: dict[str, Any], urls: dict[UUID, str]
-) -> dict[str, Any]:
-    """Its address is for those who may start runs: it does nothing else."""
+def _webhook(connection: psycopg.Connection[Any], id: UUID, config: dict[str, Any]) -> dict[str, Any]:
     newest = deliveries.page(connection, id, None, CALLS) if may(identity(), Action.EXECUTION_READ) else []
     return {
-        "url": urls.get(id) if may(identity(), Action.EXECUTION_START) else None,
         "methods": config["methods"],
         "callers": callers(config["authentication"]),
         "open": config["authentication"]["type"] == "none",

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from shared import ids
-from shared.db import schedules, triggers
+from shared.db import schedules, triggers, webhooks
 from shared.db.fires import NO_SOURCE
 from shared.db.schedules import Schedule
 from shared.db.triggers import Trigger
@@ -18,6 +18,7 @@ from shared.domain.triggers.moments import to_ms
 from shared.domain.triggers.schedule import TYPE
 from shared.domain.triggers.sentence import sentence_of
 from shared.domain.triggers.timing import timing_of
+from shared.domain.triggers.webhook import TYPE as WEBHOOK
 from shared.queries.shapes import ms
 
 NEXT_RUNS = 10
@@ -56,13 +57,17 @@ class FireRow:
     recorded_at: datetime
 
 
-def listed(connection: psycopg.Connection[Any], workflow_id: UUID, *, enabled: bool) -> list[dict[str, Any]]:
+def listed(
+    connection: psycopg.Connection[Any], workflow_id: UUID, *, enabled: bool, base_url: str | None
+) -> list[dict[str, Any]]:
     """The triggers of a workflow's published version, by key. `enabled`: whether the workflow is."""
-    return shapes(connection, triggers.of_workflow(connection, workflow_id), enabled=enabled)
+    return shapes(connection, triggers.of_workflow(connection, workflow_id), enabled=enabled, base_url=base_url)
 
 
-def shapes(connection: psycopg.Connection[Any], found: Sequence[Trigger], *, enabled: bool) -> list[dict[str, Any]]:
-    """Triggers with their next runs and last firings."""
+def shapes(
+    connection: psycopg.Connection[Any], found: Sequence[Trigger], *, enabled: bool, base_url: str | None
+) -> list[dict[str, Any]]:
+    """Triggers with their next runs and last firings, and the addresses of webhooks below `base_url`; None: not to be told."""
     wanted = [trigger.id for trigger in found]
     timed = schedules.of_triggers(connection, wanted)
     waiting: Mapping[UUID, int] = dict(connection.execute(WAITING, (wanted,)).fetchall())
@@ -70,10 +75,16 @@ def shapes(connection: psycopg.Connection[Any], found: Sequence[Trigger], *, ena
     with connection.cursor(row_factory=class_row(FireRow)) as cursor:
         for row in cursor.execute(LAST, {"ids": wanted, "limit": LAST_FIRES}):
             last[row.trigger_id].append(fire_shape(row))
+    hooks = [] if base_url is None else [trigger.id for trigger in found if trigger.type == WEBHOOK]
+    urls = webhooks.urls(connection, base_url or "", hooks) if hooks else {}
     now = to_ms(schedules.clock(connection))
     made = []
     for trigger in found:
-        shape = _shape(trigger) | {"waiting": waiting.get(trigger.id, 0), "fires": last[trigger.id]}
+        shape = _shape(trigger) | {
+            "waiting": waiting.get(trigger.id, 0),
+            "fires": last[trigger.id],
+            "url": urls.get(trigger.id),
+        }
         if trigger.type == TYPE and trigger.id in timed:
             runs = enabled and trigger.paused_at is None
             shape["schedule"] = _schedule(trigger, timed[trigger.id], now, runs=runs)

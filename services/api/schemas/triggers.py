@@ -130,6 +130,9 @@ class Trigger(Answer):
     paused_at: Milliseconds | None
     waiting: int = Field(description="Firings that will start a run in a moment, or once it is resumed.")
     fires: list[Fire] = Field(description="The last ten.")
+    url: str | None = Field(
+        description="Where a webhook is called; null for other types, and for who may not start runs."
+    )
     schedule: Due | None = None
 
 
