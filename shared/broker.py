@@ -16,7 +16,6 @@ from shared.rabbitmq import FlowversalRabbitmqBroker, amqp_parameters, rabbitmq_
 from shared.redis_broker import FlowversalRedisBroker
 
 PRIORITIES = ("low", "normal", "high")
-POOLS = ("default", "ai", "code")
 NAMESPACE = "flowversal"
 
 

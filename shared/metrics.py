@@ -6,12 +6,14 @@ the processes of a service share their numbers through that folder and any one o
 
 import os
 import threading
+from collections.abc import Iterable
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app, multiprocess
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from shared.domain.ai_call import AiCall
 from shared.log import get_logger
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -84,7 +86,37 @@ LOOP_DURATION = Histogram(
 )
 LOOP_FAILURES = Counter("flowversal_clockwork_loop_failures_total", "Passes of a loop that raised.", ["loop"])
 
+AI_TOKENS = Counter(
+    "flowversal_ai_tokens_total", "Tokens of AI calls, by kind (input, cached, output).", ["provider", "model", "kind"]
+)
+AI_COST = Counter(
+    "flowversal_ai_cost_nano_usd_total", "Cost of AI calls with a known price, in nano-dollars.", ["provider", "model"]
+)
+AI_UNPRICED = Counter(
+    "flowversal_ai_unpriced_calls_total", "AI calls whose tokens or price are not known.", ["provider", "model"]
+)
+MOST_MODELS: Final = 50
+_models: set[tuple[str, str]] = set()
+
 _log = get_logger(__name__)
+
+
+def count_ai_calls(calls: Iterable[AiCall]) -> None:
+    """Count what models used. Past the first 50 models of a process, the others are called `other`: users name them."""
+    for call in calls:
+        names = (call.provider, call.model)
+        if names not in _models and len(_models) >= MOST_MODELS:
+            names = (call.provider, "other")
+        else:
+            _models.add(names)
+        cached = call.cached_tokens or 0
+        AI_TOKENS.labels(*names, "input").inc(max(0, (call.input_tokens or 0) - cached))
+        AI_TOKENS.labels(*names, "cached").inc(cached)
+        AI_TOKENS.labels(*names, "output").inc(call.output_tokens or 0)
+        if call.cost_nano is None:
+            AI_UNPRICED.labels(*names).inc()
+        else:
+            AI_COST.labels(*names).inc(call.cost_nano)
 
 
 class Exporter:

@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.pools import pools_of
+
 
 class Settings(BaseSettings):
     """The settings of every process; `docs/operations.md` has the same table. Times in seconds, sizes in bytes."""
@@ -23,6 +25,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(32, validation_alias="FLOWVERSAL_WORKER_THREADS", ge=1, le=256)
     worker_id: str = Field("", validation_alias="FLOWVERSAL_WORKER_ID")
     worker_pool: str = Field("default", validation_alias="FLOWVERSAL_WORKER_POOL")
+    """One pool or several, `ai,code`: see `worker_pools`."""
     metrics_port: int = Field(0, validation_alias="FLOWVERSAL_METRICS_PORT", ge=0, le=65535)
     metrics_host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_METRICS_HOST")
     public_url: str = Field("", validation_alias="FLOWVERSAL_PUBLIC_URL", pattern=r"^(https?://[^\s?#]+)?$")
@@ -70,6 +73,16 @@ class Settings(BaseSettings):
         """The start of every address that leads here, without a slash at its end: the public one, else the local one."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def worker_pools(self) -> tuple[str, ...]:
+        """The pools whose steps a worker runs."""
+        return pools_of(self.worker_pool)
+
+    @field_validator("worker_pool")
+    @classmethod
+    def _known_pools(cls, text: str) -> str:
+        return ",".join(pools_of(text))
 
     @field_validator("broker_url", "redis_url")
     @classmethod

@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.servers.folder import disk_folder, server_folder
 from tests.servers.mariadb import mariadb_database, session_mariadb
+from tests.servers.model import session_model
 from tests.servers.postgres import (
     database_url,
     durable_postgres,
@@ -27,6 +28,7 @@ __all__ = [
     "redis_url",
     "server_folder",
     "session_mariadb",
+    "session_model",
     "session_postgres",
     "session_rabbitmq",
     "session_valkey",

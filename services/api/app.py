@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "bulk": _BulkId,
         "delivery": _DeliveryId,
         "credential": _CredentialId,
+        "user": _UserId,
     }
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
@@ -92,3 +93,7 @@ class _DeliveryId(_Id):
 
 class _CredentialId(_Id):
     prefix = ids.CREDENTIAL
+
+
+class _UserId(_Id):
+    prefix = ids.USER

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.queries import executions, logs, steps
 from shared.queries.executions import ExecutionRow
 from shared.queries.logs import Cursor
-from shared.queries.shapes import Viewer
+from shared.queries.shapes import Viewer, parse_step_id
 from shared.web.answers import dumps
 from shared.web.database import UNREACHABLE, borrowed
 from shared.web.live import LiveHub, Watch
@@ -21,6 +21,7 @@ LOOK_S = 5.0  # a hint can get lost
 GAP_S = 0.05  # hints that come faster are answered together
 DRAIN_S = 2.0
 _LOG_LINES = 500
+MOST_GROWING = 50
 
 
 class EventStream:
@@ -39,6 +40,9 @@ class EventStream:
         self._seen: dict[str, int] = {}
         self._state: tuple[int, str, str | None] | None = None
         self._over = False
+        self._hub_texts = hub.texts
+        self._growing: dict[str, tuple[int, int]] = {}
+        """Running steps that have no output yet: their attempt, and how much of its text was sent."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Until the execution is over, or not visible any more."""
@@ -46,12 +50,18 @@ class EventStream:
         with self._hub.watch(self._id) as watch:
             spoke = looked = monotonic()
             yield from self._look(first=True)
+            yield from self._deltas()
             while not self._over:
                 hinted = watch.wait(1.0)
                 now = monotonic()
-                if hinted or self._revision < 0 or now - looked >= LOOK_S:
+                events = []
+                if (hinted and watch.changed()) or self._revision < 0 or now - looked >= LOOK_S:
                     looked = now
-                    for event in self._look(first=self._revision < 0):
+                    events = self._look(first=self._revision < 0)
+                    hinted = True
+                if hinted:
+                    # Steps that have begun are known by now; of those that are over nothing is sent any more.
+                    for event in events + self._deltas():
                         spoke = now
                         yield event
                     sleep(GAP_S)
@@ -81,6 +91,8 @@ class EventStream:
     def _snapshot(self, connection: psycopg.Connection[Any], row: ExecutionRow) -> list[bytes]:
         overview = steps.overview(connection, row)
         self._remember(row, overview)
+        self._growing.clear()
+        self._grow([step for _, step in overview.steps])
         shape = {"execution": executions.record(connection, row), "steps": [step for _, step in overview.steps]}
         return [self._event("snapshot", shape)]
 
@@ -90,6 +102,7 @@ class EventStream:
         fresh = [step for tx, step in in_time if self._seen.get(step["id"]) != tx]
         moved = (row.revision, row.status, row.stopping) != self._state
         self._remember(row, changes)
+        self._grow(fresh)
         events = [self._event("step", step) for step in fresh]
         if fresh or moved:
             events.append(self._event("progress", executions.record(connection, row)))
@@ -100,6 +113,26 @@ class EventStream:
         self._state = (row.revision, row.status, row.stopping)
         self._horizon = changes.horizon
         self._seen |= {step["id"]: tx for tx, step in changes.steps}
+
+    def _grow(self, found: list[dict[str, Any]]) -> None:
+        """Note which steps run; the text of one that begins anew is sent from its beginning."""
+        for step in found:
+            if step["status"] != "running" or not step["attempts"]:
+                self._growing.pop(step["id"], None)
+            elif self._growing.get(step["id"], (0, 0))[0] != step["attempts"][-1]["number"]:
+                self._growing[step["id"]] = (step["attempts"][-1]["number"], 0)
+
+    def _deltas(self) -> list[bytes]:
+        """What was added to the texts of running steps; who comes late gets all of it, at position 0."""
+        keys = {key: name for name in list(self._growing)[:MOST_GROWING] if (key := parse_step_id(name)) is not None}
+        events = []
+        for key, (attempt, text) in self._hub_texts.of(self._id, list(keys)).items():
+            known, sent = self._growing[keys[key]]
+            if attempt == known and len(text) > sent:
+                shape = {"stepId": keys[key], "attempt": attempt, "position": sent, "text": text[sent:]}
+                events.append(self._event("delta", shape))
+                self._growing[keys[key]] = (attempt, len(text))
+        return events
 
     def _log(self, connection: psycopg.Connection[Any]) -> list[bytes]:
         events = []

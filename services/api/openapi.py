@@ -24,6 +24,7 @@ _PREFIXES = {
     "bulk": ids.BULK,
     "delivery": ids.DELIVERY,
     "credential": ids.CREDENTIAL,
+    "user": ids.USER,
 }
 _REF = "#/components/schemas/{model}"
 _HEADERS = {

@@ -9,6 +9,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from services.dashboard.pretty import pretty_json
+from shared.nodes.catalogue import node_types
 
 THIN_SPACE = "\u202f"
 NOTHING = "–"
@@ -32,22 +33,6 @@ STATUS_ICONS = {
     "open": "alert",
     "redriven": "retry",
     "dismissed": "ban",
-}
-NODE_ICONS = {
-    "http.request": "globe",
-    "transform": "braces",
-    "branch": "branch",
-    "delay": "clock",
-    "approval": "users",
-    "wait.callback": "globe",
-    "workflow.run": "workflow",
-    "webhook.call": "hook",
-    "webhook.respond": "hook",
-    "notify": "message",
-    "email.send": "mail",
-    "db.query": "database",
-    "simulate": "flask",
-    "fail": "alert",
 }
 TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "hook"}
 CREDENTIAL_ICONS = frozenset({"key", "shield", "signature", "mail", "message", "database", "user", "sparkles", "globe"})
@@ -90,6 +75,13 @@ def size(count: int) -> str:
     if count < 1_000:
         return plural(count, "byte")
     return f"{count / 1_000:.1f} KB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def dollars(usd: float) -> str:
+    """$1.24, $0.0031; `< $0.0001` for less than that."""
+    if 0 < usd < 0.000_1:
+        return "< $0.0001"
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
 def percent(share: float | None) -> str:
@@ -173,6 +165,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "number": number,
     "size": size,
+    "dollars": dollars,
     "percent": percent,
     "ago": ago,
     "until": until,
@@ -193,5 +186,8 @@ def install_filters(app: Flask) -> None:
     """Offer the filters and the icon tables to every template."""
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(
-        status_icons=STATUS_ICONS, node_icons=NODE_ICONS, trigger_icons=TRIGGER_ICONS, now_ms=now_ms
+        status_icons=STATUS_ICONS,
+        node_icons={name: found.icon for name, found in node_types().items()},
+        trigger_icons=TRIGGER_ICONS,
+        now_ms=now_ms,
     )

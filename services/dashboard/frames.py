@@ -24,6 +24,7 @@ from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id, step_id
 from shared.web.database import connection
 from shared.web.guard import identity
+from shared.web.live import hub_of
 
 Context = dict[str, Any]
 Rendered = tuple[str, bool, bool]
@@ -35,6 +36,7 @@ WORKFLOWS_SHOWN = 200
 SETTLE_MS = 5_000
 BULK_SHOWN_S = 60.0
 RETRIES_SHOWN = 5
+GROWING_SHOWN = 8_000
 LEVELS = {"": None, "info": ("info", "warning", "error"), "warning": ("warning", "error"), "error": ("error",)}
 TABS = ("input", "output", "error", "attempts")
 _FAILED = Filters(statuses=("failed",))
@@ -152,6 +154,7 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
         "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),
         "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),
         "opened": opened,
+        "growing": _growing(execution_id, opened),
         "parent": _parent(row),
         "may_decide": _may_decide(execution_id, opened),
         "asking": [step for step in found if _asks(step)],
@@ -212,6 +215,15 @@ def _may_decide(execution_id: UUID, step: dict[str, Any] | None) -> bool:
         return False
     standing = approvals.standing(connection(), (execution_id, *key), approvals.decider(identity()))
     return standing is not None and standing.may
+
+
+def _growing(execution_id: UUID, step: dict[str, Any] | None) -> str:
+    """The end of the text that the opened step has so far, while it runs."""
+    key = parse_step_id(step["id"]) if step is not None and step["status"] == "running" else None
+    found = None if key is None else hub_of(current_app).texts.of(execution_id, [key]).get(key)
+    if found is None or step is None or found.attempt != step["attempts"][-1]["number"]:
+        return ""
+    return found.text[-GROWING_SHOWN:]
 
 
 def _opened(row: ExecutionRow, found: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:

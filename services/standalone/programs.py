@@ -10,12 +10,15 @@ from services.standalone.folder import DataFolder
 from services.standalone.kept import Program
 from services.standalone.ports import remembered_port
 from services.standalone.servers.chosen import Servers
+from shared.pools import POOLS
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 WORKER_STOP_S = 15.0
 WEB_STOP_S = 8.0
 CLOCKWORK_STOP_S = 8.0
+SLOW_THREADS = 16
+"""Steps at a time of the worker for all pools that the others leave out: they wait for models, or compute in processes."""
 GIVES_WAY = ["sh", str(Path(__file__).with_name("give_way.sh")), "10"]
 """A worker leaves the processor to whoever accepts work: what is accepted may wait, who asks should not."""
 
@@ -24,17 +27,16 @@ def programs(settings: Settings, folder: DataFolder, servers: Servers, listening
     """Everything to start once the database is migrated: workers and clockwork first, the web server last."""
     env = _environment(settings, servers, listening.getsockname()[1]) | _vault(settings, folder)
     workers = [
-        Program(
-            name=f"worker-{number}",
-            argv=[*GIVES_WAY, sys.executable, "-m", "services.worker"],
-            env=_of_service(env, folder, "worker", 1 if number == 1 else None, settings),
-            log=folder.log(f"worker-{number}"),
-            cwd=ROOT,
-            stop_s=WORKER_STOP_S,
-            worker_id=lambda number=number: _worker_id(number),  # type: ignore[misc]
-        )
+        _worker(str(number), _of_service(env, folder, "worker", 1 if number == 1 else None, settings), folder)
         for number in range(1, settings.workers + 1)
     ]
+    slow = [pool for pool in POOLS if pool not in settings.worker_pools]
+    if slow:
+        of_slow = {
+            "FLOWVERSAL_WORKER_POOL": ",".join(slow),
+            "FLOWVERSAL_WORKER_THREADS": str(min(settings.worker_threads, SLOW_THREADS)),
+        }
+        workers.append(_worker("slow", _of_service(env, folder, "worker", None, settings) | of_slow, folder))
     clockwork = Program(
         name="clockwork",
         argv=[sys.executable, "-m", "services.worker.clockwork"],
@@ -55,6 +57,18 @@ def programs(settings: Settings, folder: DataFolder, servers: Servers, listening
         pass_fds=(fd,),
     )
     return [web, *workers, clockwork]
+
+
+def _worker(suffix: str, env: dict[str, str], folder: DataFolder) -> Program:
+    return Program(
+        name=f"worker-{suffix}",
+        argv=[*GIVES_WAY, sys.executable, "-m", "services.worker"],
+        env=env,
+        log=folder.log(f"worker-{suffix}"),
+        cwd=ROOT,
+        stop_s=WORKER_STOP_S,
+        worker_id=lambda: _worker_id(suffix),
+    )
 
 
 def _environment(settings: Settings, servers: Servers, port: int) -> dict[str, str]:
@@ -97,5 +111,5 @@ def _free_metrics_port(folder: DataFolder, service: str) -> int:
     return remembered_port(folder.part("ports") / f"metrics-{service}")
 
 
-def _worker_id(number: int) -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{number}-{secrets.token_hex(3)}"
+def _worker_id(suffix: str) -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{suffix}-{secrets.token_hex(3)}"

@@ -268,6 +268,7 @@ def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: An
         fence=claimed.fence,
         touches=claimed.plan.touches(*claimed.key[1:]),
         ai_tokens=ctx.tokens if ctx else 0,
+        ai_calls=tuple(ctx.ai.calls) if ctx else (),
         api_calls=ctx.api_calls if ctx else 0,
         **fields,
     )

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 from services.worker.credentials import not_found
 from services.worker.logs import LogWriter, StepLog
+from services.worker.step_ai import StepAi
 from shared import ids
 from shared.callbacks import mask_tokens
 from shared.credentials.base import Credential
+from shared.domain.ai_call import AiCall
 from shared.engine.requests import Claimed
 from shared.net.network import Network
 from shared.net.pooled import HttpClient
@@ -39,6 +41,7 @@ class StepContext:
         threads: ThreadPoolExecutor,
         *,
         open_credential: Callable[[Claimed, str], Credential] = none_to_open,
+        ai: StepAi,
         answer: Any = None,
         callback_urls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -48,6 +51,7 @@ class StepContext:
         self.resumed = claimed.resumed
         self.answer = answer
         self.callback_urls = callback_urls
+        self.ai = ai
         self._network = network
         self.tokens = 0
         self.api_calls = 0
@@ -121,6 +125,19 @@ class StepContext:
     def count_tokens(self, tokens: int) -> None:
         """Add AI tokens."""
         self.tokens += tokens
+
+    def count_ai_call(self, call: AiCall) -> None:
+        """Record one call of a model."""
+        self.ai.calls.append(call)
+        self.tokens += call.tokens
+
+    async def check_budget(self) -> None:
+        """Ask the budgets."""
+        await self.ai.check_budget()
+
+    async def delta(self, text: str) -> None:
+        """Show a piece of a growing text."""
+        await self.ai.delta(text)
 
     def count_api_call(self) -> None:
         """Count one request to another system."""

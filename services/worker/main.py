@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,9 +69,9 @@ def start_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def register(broker: dramatiq.Broker, runner: StepRunner, pool: str) -> None:
-    """One actor that listens on every queue of a pool."""
-    names = queue_names(pool)
+def register(broker: dramatiq.Broker, runner: StepRunner, pools: Sequence[str]) -> None:
+    """One actor that listens on every queue of some pools."""
+    names = [name for pool in pools for name in queue_names(pool)]
     dramatiq.actor(actor_name=ACTOR, queue_name=names[1], broker=broker)(runner)
     for name in names:
         broker.declare_queue(name)
@@ -101,10 +102,11 @@ def run(settings: Settings) -> None:
         outside=outside,
         network=_network(loop, settings),
         threads=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="blocking"),
+        hints=hints,
     )
     heartbeat = Heartbeat(settings, worker_id, registry)
     broker = make_broker(settings.broker_url, [Received(runner)])
-    register(broker, runner, settings.worker_pool)
+    register(broker, runner, settings.worker_pools)
     metrics.serve(settings.metrics_port, settings.metrics_host)
     # How often a consumer looks for a broker that is away; Dramatiq's own 3 s would keep new runs waiting.
     dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RECONNECT_S

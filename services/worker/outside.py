@@ -14,11 +14,12 @@ from services.worker.credentials import credential_of
 from shared.blobs import Store, make_store
 from shared.callbacks import url_of
 from shared.credentials.base import Credential
-from shared.db import waits
+from shared.db import budgets, waits
 from shared.db.keys import callback_key
 from shared.db.pool import SERVER_ERRORS, connect
 from shared.domain import items
-from shared.domain.errors import Unavailable
+from shared.domain.budget import BUDGET_EXCEEDED
+from shared.domain.errors import NodeError, Unavailable
 from shared.domain.values import from_json
 from shared.engine.complete import Applied
 from shared.engine.large_input import Offload
@@ -100,6 +101,14 @@ class Outside:
         if answered is Answered.TAKEN:
             self._on_answer(claimed.key[0])
         return answered
+
+    def check_budget(self, claimed: Claimed) -> None:
+        """Raises NodeError BUDGET_EXCEEDED for the first budget that is used up; Unavailable."""
+        found = self._ask(lambda connection: budgets.standings(connection, claimed.key[0], claimed.plan.budget))
+        for standing in found:
+            why = standing.why_not()
+            if why is not None:
+                raise NodeError(BUDGET_EXCEEDED, why)
 
     def report(self, child_id: UUID) -> Applied:
         """Tell the parent of a child that is over; publish what that made ready. Raises Unavailable."""

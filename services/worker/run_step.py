@@ -15,6 +15,7 @@ from services.worker.context import StepContext
 from services.worker.logs import LogWriter
 from services.worker.outside import Outside
 from services.worker.running import Registry, Running, hold
+from services.worker.step_ai import StepAi
 from shared import metrics
 from shared.db.pool import connect
 from shared.domain.errors import NodeError
@@ -22,6 +23,7 @@ from shared.domain.outcome import Outcome
 from shared.engine.committer import Committer
 from shared.engine.repair import ready_successors
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
+from shared.live import HintWriter
 from shared.log import get_logger
 from shared.net.network import Network
 from shared.publisher import Publisher
@@ -47,6 +49,7 @@ class StepRunner:
         outside: Outside,
         network: Network,
         threads: ThreadPoolExecutor,
+        hints: HintWriter,
     ) -> None:
         self._database_url = database_url
         self._committer = committer
@@ -57,6 +60,7 @@ class StepRunner:
         self._outside = outside
         self._network = network
         self._threads = threads
+        self._hints = hints
         self._current = threading.local()
 
     def received(self, message: Any) -> None:
@@ -101,18 +105,21 @@ class StepRunner:
             # What it waited for is there, but too large to take, or gone from the store.
             return failed(claimed, error)
         urls = self._outside.callback_urls(claimed)
+        ai = StepAi(claimed, self._outside.check_budget, self._hints)
         ctx = StepContext(
             claimed,
             self._logs,
             self._network,
             self._threads,
             open_credential=self._outside.credential,
+            ai=ai,
             answer=answer,
             callback_urls=urls,
         )
         metrics.STEP_QUEUE_WAIT.labels(claimed.node.type).observe(claimed.queue_wait_s or 0.0)
         started = time.perf_counter()
         outcome = self._runner.run(claimed, running, ctx)
+        ai.close()
         metrics.STEP_DURATION.labels(claimed.node.type).observe(time.perf_counter() - started)
         return outcome
 
@@ -145,6 +152,7 @@ class StepRunner:
         completed = asked.result()
         if not completed.accepted:
             metrics.STALE_OUTCOMES.inc()
+        metrics.count_ai_calls(outcome.ai_calls)
         self._publisher.publish(completed.ready).add_done_callback(lambda _: ended.set_result(None))
 
     def _not_claimed(self, answer: NotClaimed, message: Any) -> None:

@@ -47,6 +47,8 @@ class Action(StrEnum):
     CREDENTIAL_READ = "credential.read"
     CREDENTIAL_WRITE = "credential.write"
     STATS_READ = "stats.read"
+    BUDGET_READ = "budget.read"
+    BUDGET_WRITE = "budget.write"
     USER_READ = "user.read"
     SYSTEM_READ = "system.read"
 
@@ -79,6 +81,8 @@ RULES: Mapping[Action, Rule] = {
     Action.CREDENTIAL_READ: Rule(_BUILDERS, Scope.READ),
     Action.CREDENTIAL_WRITE: Rule(_BUILDERS, Scope.WRITE),
     Action.STATS_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
+    Action.BUDGET_READ: Rule(_ANYONE_SIGNED_IN, Scope.READ),
+    Action.BUDGET_WRITE: Rule(_ADMINS, Scope.ADMIN),
     Action.USER_READ: Rule(_ADMINS, Scope.READ),
     Action.SYSTEM_READ: Rule(_ADMINS, Scope.READ),
 }

@@ -9,7 +9,7 @@ from shared.credentials.server import CaCertificate, Host, Line
 from shared.databases.ask import Target, ask
 from shared.databases.request import Request
 from shared.net.network import Network
-from shared.net.sockets import in_thread
+from shared.net.sockets import in_thread, resolved
 
 _TEST_S = 9.0
 
@@ -32,6 +32,6 @@ class DatabaseFields(Fields):
 
 async def tried(network: Network, target: Target, host: str, port: int, query: str) -> str:
     """What a harmless query answers: the version. Raises NodeError."""
-    addresses = await network.addresses(host, port)
-    answer = await ask(target, addresses, Request(query, {}, timeout_s=_TEST_S), in_thread)
+    addresses = await resolved(network.addresses(host, port), host, _TEST_S / 3)
+    answer = await ask(target, addresses, Request(query, {}, timeout_s=_TEST_S * 2 / 3), in_thread)
     return str(next(iter(answer.rows[0].values())))[:100]

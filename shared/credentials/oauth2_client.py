@@ -59,7 +59,7 @@ class OAuth2Client(CredentialType):
     type = "oauth2.client"
     label = "OAuth 2.0 (client credentials)"
     help = "Asks an authorization server for access tokens, and sends them with every request."
-    icon = "key-round"
+    icon = "key"
     fields = OAuth2ClientFields
     testable = True
 

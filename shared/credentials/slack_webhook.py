@@ -54,7 +54,7 @@ class SlackWebhook(CredentialType):
     help = (
         "The secret address of an incoming webhook of Slack, Mattermost or Discord (/slack). Its test posts a message."
     )
-    icon = "message-square"
+    icon = "message"
     fields = SlackWebhookFields
     testable = True
 

@@ -10,7 +10,7 @@ from shared.net.mail_addresses import parse_address
 from shared.net.network import Network
 from shared.net.smtp import MailServer, Session
 from shared.net.smtp_client import mail_session
-from shared.net.sockets import in_thread
+from shared.net.sockets import in_thread, resolved
 
 _TEST_S = 9.0
 
@@ -63,8 +63,8 @@ class Smtp(CredentialType):
     async def test(self, network: Network, fields: SmtpFields) -> str:
         """A greeting, TLS, login, NOOP, QUIT."""
         server = fields.server()
-        addresses = await network.addresses(server.host, server.port)
-        await mail_session(addresses, server, _asked, in_thread, timeout_s=_TEST_S)
+        addresses = await resolved(network.addresses(server.host, server.port), server.host, _TEST_S / 3)
+        await mail_session(addresses, server, _asked, in_thread, timeout_s=_TEST_S * 2 / 3)
         how = {"tls": "over TLS", "starttls": "over STARTTLS", "none": "without encryption"}[server.security]
         return f"{server.host} {f'accepted the login of {server.username}' if server.username else 'answers'} {how}."
 

@@ -1,5 +1,6 @@
 """Queries of other people's databases from the event loop: connected by address, stopped at once by a cancel."""
 
+import socket
 from pathlib import Path
 
 from shared.databases.mysql import ask_mysql
@@ -22,28 +23,20 @@ async def ask(target: Target, addresses: list[str], request: Request, run: InThr
     Raises NodeError with a code of `shared.databases.request.CODES`, or INVALID_PARAMS.
     """
     try:
-        if isinstance(target, MySQLServer):
-            return await _ask_mysql(target, addresses, request, run)
-
-        def work(stop: Stop) -> Answer:
-            if isinstance(target, PostgresServer):
-                return ask_postgres(target, addresses, request, stop)
-            return ask_sqlite(target, request, stop)
-
-        return await stoppable(work, run, timeout_s=request.timeout_s)
+        if isinstance(target, Path):
+            file = target
+            return await stoppable(lambda stop: ask_sqlite(file, request, stop), run, timeout_s=request.timeout_s)
+        return await _ask_server(target, addresses, request, run)
     except TimeoutError:
         raise timed_out(request) from None
 
 
-async def _ask_mysql(server: MySQLServer, addresses: list[str], request: Request, run: InThread) -> Answer:
+async def _ask_server(
+    server: PostgresServer | MySQLServer, addresses: list[str], request: Request, run: InThread
+) -> Answer:
     # Before anything is sent: a query that is refused needs no connection.
-    request.statement("mysql")
-    try:
-        sock = await connected(addresses, server.port, min(_CONNECT_S, request.timeout_s))
-    except OSError as error:
-        why = "refused the connection" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
-        text = f"{server.host}, port {server.port}, {why}: is it the right port, and does a database listen there?"
-        raise NodeError("DB_CONNECT", text, retryable=True) from None
+    request.statement("mysql" if isinstance(server, MySQLServer) else "postgres")
+    sock = await _connection(server, addresses, request)
     handle, started = sock.dup(), False
 
     def work(stop: Stop) -> Answer:
@@ -52,7 +45,9 @@ async def _ask_mysql(server: MySQLServer, addresses: list[str], request: Request
         stop.use(lambda: cut(handle))
         with sock:
             try:
-                return ask_mysql(server, sock, request, stop)
+                if isinstance(server, MySQLServer):
+                    return ask_mysql(server, sock, request, stop)
+                return ask_postgres(server, sock, request, stop)
             finally:
                 stop.forget()
 
@@ -62,3 +57,12 @@ async def _ask_mysql(server: MySQLServer, addresses: list[str], request: Request
         handle.close()
         if not started:
             sock.close()
+
+
+async def _connection(server: PostgresServer | MySQLServer, addresses: list[str], request: Request) -> socket.socket:
+    try:
+        return await connected(addresses, server.port, min(_CONNECT_S, request.timeout_s))
+    except OSError as error:
+        why = "refused the connection" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
+        text = f"{server.host}, port {server.port}, {why}: is it the right port, and does a database listen there?"
+        raise NodeError("DB_CONNECT", text, retryable=True) from None

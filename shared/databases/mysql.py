@@ -8,7 +8,7 @@ from typing import Any
 import pymysql
 
 from shared.databases.mysql_link import Link, MySQLServer, RowTooLong, kill_query
-from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, timed_out
+from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
 from shared.databases.stop import Stop
 from shared.domain.errors import InvalidValue, NodeError
@@ -139,7 +139,7 @@ def _failure(error: Exception, server: MySQLServer, request: Request, *, connect
     if number in _LOST or isinstance(error, OSError):
         return lost(server.host, request)
     if number in _READ_ONLY:
-        return NodeError("DB_READ_ONLY", f'{said}: set `mode` to "write" to change something.')
+        return read_only(said, request)
     state = getattr(error, "sqlstate", None)
     code = "DB_SYNTAX" if number in _SYNTAX else "DB_ERROR"
     return NodeError(code, f"{said} ({number}{f', SQLSTATE {state}' if state else ''})", retryable=number in _BUSY)

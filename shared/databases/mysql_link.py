@@ -45,6 +45,7 @@ class Link(_Connection):  # type: ignore[misc]
 
     max_row_bytes: int | None = None
     _arrived = 0
+    _adding_up = False
 
     def __init__(self, server: MySQLServer, sock: socket.socket, *, answer_s: float) -> None:
         """Log in over a connected socket. Raises pymysql's errors; ValueError and others if it is no MySQL."""
@@ -72,7 +73,10 @@ class Link(_Connection):  # type: ignore[misc]
 
     def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """The rows of the first result of one statement, as they come. `columns` and `affected_rows` are known then."""
+        # Descriptions of columns without end count as one.
+        self._arrived, self._adding_up = 0, True
         self.query(sql, unbuffered=True)
+        self._adding_up = False
         while (row := self._result._read_rowdata_packet_unbuffered()) is not None:  # noqa: SLF001 - what its cursors do
             yield row
         while self._result.has_next:
@@ -97,7 +101,8 @@ class Link(_Connection):  # type: ignore[misc]
         self._force_close()
 
     def _read_packet(self, *given: Any) -> Any:
-        self._arrived = 0
+        if not self._adding_up:
+            self._arrived = 0
         return super()._read_packet(*given)
 
     def _read_bytes(self, num_bytes: int) -> bytes:

@@ -1,13 +1,15 @@
 """Queries of Postgres: one statement in a transaction of its own, read-only unless it is to write."""
 
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from psycopg import pq
 
-from shared.databases.postgres_link import PostgresLink, PostgresServer, QueryError, RowTooLong, Stopped
+from shared.databases.postgres_link import PostgresLink, PostgresServer, QueryError, RowTooLong
 from shared.databases.postgres_values import Read, parameter, reader
-from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, timed_out
+from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
 from shared.databases.stop import Stop
 from shared.domain.errors import NodeError
@@ -21,38 +23,29 @@ _SETTINGS = (
 _BUSY_STATES = ("40001", "40P01", "55P03", "53", "57P")
 
 
-def ask_postgres(server: PostgresServer, addresses: Sequence[str], request: Request, stop: Stop) -> Answer:
-    """Connect to one of the addresses, ask, commit, disconnect. Blocking. Raises NodeError with a code of `CODES`."""
+def ask_postgres(server: PostgresServer, sock: socket.socket, request: Request, stop: Stop) -> Answer:
+    """Log in over a connected socket, ask, commit, disconnect. Blocking. Raises NodeError with a code of `CODES`."""
     statement, given = request.statement("postgres")
     try:
         values = [parameter(value) for value in given]
     except ValueError as error:
         raise NodeError(INVALID_PARAMS, f"params: {error}") from None
     sql = statement.text([f"${number}" for number in range(1, len(values) + 1)])
-    link = _link(server, addresses, stop, min(_CONNECT_S, request.timeout_s))
+    link: PostgresLink | None = None
     try:
+        link = PostgresLink(server, sock, stop, connect_s=min(_CONNECT_S, request.timeout_s))
+        # The database's own limit comes first, this one only if it does not answer at all.
+        link.answer_until(time.monotonic() + request.timeout_s + 1)
         return _asked(link, sql, values, request)
     except QueryError as error:
         raise _refusal(error, server, request) from None
     except RowTooLong:
         raise row_too_large(request.max_bytes) from None
-    except (OSError, Stopped):
+    except OSError:
         raise lost(server.host, request) from None
     finally:
-        link.close()
-
-
-def _link(server: PostgresServer, addresses: Sequence[str], stop: Stop, connect_s: float) -> PostgresLink:
-    share_s = connect_s / len(addresses)
-    for place, address in enumerate(addresses, start=1):
-        try:
-            return PostgresLink(server, address, stop, connect_s=share_s)
-        except NodeError as error:
-            if error.code != "DB_CONNECT" or place == len(addresses):
-                raise
-        except Stopped:
-            break
-    raise NodeError("DB_CONNECT", "Stopped before there was a connection.", retryable=True)
+        if link is not None:
+            link.close()
 
 
 def _asked(link: PostgresLink, sql: str, values: list[bytes | None], request: Request) -> Answer:
@@ -112,7 +105,7 @@ def _refusal(error: QueryError, server: PostgresServer, request: Request) -> Nod
     if state == "57014":
         return timed_out(request)
     if state == "25006":
-        return NodeError("DB_READ_ONLY", f'{said}: set `mode` to "write" to change something.')
+        return read_only(said, request)
     if state.startswith("42") and state != "42501":
         return NodeError("DB_SYNTAX", f"{said} (SQLSTATE {state})")
     return NodeError("DB_ERROR", f"{said} (SQLSTATE {state})", retryable=state.startswith(_BUSY_STATES))

@@ -1,16 +1,12 @@
 """A connection to Postgres that another thread can stop at any moment, over libpq. Blocking; for a thread.
 
-libpq connects to an address that was checked before; it reads no environment variable, service or password file.
+It goes over a socket to an address that was checked before; no environment variable and no password file is read.
 """
 
-import array
 import contextlib
-import fcntl
-import os
 import select
 import socket
 import tempfile
-import termios
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,16 +16,14 @@ from typing import Literal
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from shared.databases.pump import LOOPBACK, Door, Pump
 from shared.databases.request import excerpt
 from shared.databases.stop import Stop
 from shared.domain.errors import NodeError
 from shared.net.certificates import system_bundle
 
 _CANCEL_S = 2.0
-_LOOK_S = 1.0
 _POLLING = pq.PollingStatus
-# libpq reads as long as something is there: with a small buffer below it, it comes back to us in between.
-_RECEIVED_BYTES = 128_000
 _SLACK_BYTES = 1_000_000
 
 
@@ -46,24 +40,20 @@ class PostgresServer:
     ca_certificate: str | None = None
 
 
-class Stopped(Exception):
-    """Nobody waits for the answer any more."""
-
-
 class PostgresLink:
     """An open connection."""
 
-    def __init__(self, server: PostgresServer, address: str, stop: Stop, *, connect_s: float) -> None:
-        """Connect to an address of the server. Raises NodeError DB_CONNECT, DB_TLS, DB_LOGIN; Stopped."""
-        self._stop = stop
-        self._wake, self._alarm = socket.socketpair()
-        self._alarm.setblocking(False)
-        stop.use(self._ring)
-        self._cancel: pq.abc.PGcancelConn | None = None
+    def __init__(self, server: PostgresServer, sock: socket.socket, stop: Stop, *, connect_s: float) -> None:
+        """Log in over a connected socket. Raises NodeError DB_CONNECT, DB_TLS, DB_LOGIN; OSError if it is stopped."""
+        self._server, self._stop = server, stop
+        self._address = sock.getpeername()
         self.max_row_bytes: int | None = None
-        self._server = server
+        self._cancel: pq.abc.PGcancelConn | None = None
+        self._pump: Pump | None = None
+        self._door = Door()
+        self._until = time.monotonic() + connect_s
         try:
-            self.pgconn = self._connected(address, time.monotonic() + connect_s)
+            self.pgconn = self._connected(sock)
             self._cancel = self.pgconn.cancel_conn()
         except BaseException:
             self.close()
@@ -71,7 +61,6 @@ class PostgresLink:
 
     def close(self) -> None:
         """Close the connection. A query that still runs is stopped in the database, too."""
-        self._stop.forget()
         found: pq.abc.PGconn | None = getattr(self, "pgconn", None)
         if found is not None:
             if self._cancel is not None and found.transaction_status == pq.TransactionStatus.ACTIVE:
@@ -80,14 +69,16 @@ class PostgresLink:
             found.finish()
         if self._cancel is not None:
             self._cancel.finish()
-        self._wake.close()
-        self._alarm.close()
+        if self._pump is not None:
+            self._pump.close()
+        self._door.close()
 
-    def _ring(self) -> None:
-        self._alarm.send(b"!")
+    def answer_until(self, until: float) -> None:
+        """The last moment for answers."""
+        self._until = until
 
     def execute(self, sql: str) -> None:
-        """Run statements that return nothing of interest. Raises OSError, Stopped; `QueryError` for a refusal."""
+        """Run statements that return nothing of interest. Raises OSError; `QueryError` for a refusal."""
         self.pgconn.send_query(sql.encode())
         for _ in self._results():
             pass
@@ -99,7 +90,10 @@ class PostgresLink:
         return self._results()
 
     def _results(self) -> Iterator[pq.abc.PGresult]:
-        while self._flush() and (result := self._result()) is not None:
+        while self.pgconn.flush() == 1:
+            if self._wait(select.POLLIN | select.POLLOUT) & select.POLLIN:
+                self._consume()
+        while (result := self._result()) is not None:
             if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
                 error = QueryError(result)
                 # Without a state it is not the database that speaks.
@@ -108,74 +102,58 @@ class PostgresLink:
                 raise OSError("COPY")
             yield result
 
-    def _flush(self) -> bool:
-        while self.pgconn.flush() == 1:
-            ready = self._wait(select.POLLIN | select.POLLOUT)
-            if ready & select.POLLIN:
-                self._consume()
-        return True
-
     def _result(self) -> pq.abc.PGresult | None:
-        arrived = 0
+        before = self._pump.arrived if self._pump else 0
         while self.pgconn.is_busy():
-            self._wait(select.POLLIN)
-            arrived += self._consume()
+            if self._wait(select.POLLIN):
+                self._consume()
+            arrived = self._pump.arrived - before if self._pump else 0
             if self.max_row_bytes is not None and arrived > self.max_row_bytes + _SLACK_BYTES:
                 raise RowTooLong
         return self.pgconn.get_result()
 
-    def _consume(self) -> int:
-        """Take what has arrived; about how many bytes."""
-        count = array.array("i", [0])
-        fcntl.ioctl(self.pgconn.socket, termios.FIONREAD, count)
+    def _consume(self) -> None:
         try:
             self.pgconn.consume_input()
         except Exception as error:
             raise OSError("the connection broke") from error
-        return count[0]
 
-    def _wait(self, events: int, until: float | None = None) -> int:
-        """Wait for the socket. Raises Stopped; TimeoutError at `until`."""
-        poll = select.poll()
-        poll.register(self.pgconn.socket, events)
-        poll.register(self._wake, select.POLLIN)
-        while not self._stop.is_set:
-            left_s = _LOOK_S if until is None else min(_LOOK_S, until - time.monotonic())
-            if left_s <= 0:
-                raise TimeoutError
-            for fd, ready in poll.poll(left_s * 1_000):
-                if fd == self.pgconn.socket:
-                    return ready
-        raise Stopped
+    def _wait(self, events: int) -> int:
+        """Wait for libpq's socket, or carry something. Raises OSError: stopped, or too late (TimeoutError)."""
+        if self._stop.is_set or self._pump is None:
+            raise OSError("stopped")
+        return self._pump.wait(self.pgconn.socket, events, self._until)
 
-    def _connected(self, address: str, until: float) -> pq.abc.PGconn:
+    def _connected(self, sock: socket.socket) -> pq.abc.PGconn:
         with _certificates(self._server) as roots:
-            self.pgconn = pgconn = _start(_conninfo(self._server, address, roots))
+            self.pgconn = pgconn = _start(_conninfo(self._server, self._door.port, roots))
+            self._pump = Pump(self._door.admit(pgconn.socket), sock)
             status: int = _POLLING.WRITING
             while status != _POLLING.OK:
                 if pgconn.status == pq.ConnStatus.BAD or status == _POLLING.FAILED:
                     raise _connect_failure(self._server, pgconn)
                 try:
-                    self._wait(select.POLLIN if status == _POLLING.READING else select.POLLOUT, until)
+                    ready = self._wait(select.POLLIN if status == _POLLING.READING else select.POLLOUT)
                 except TimeoutError:
                     text = f"{self._server.host}, port {self._server.port}, did not let us in in time."
                     raise NodeError("DB_CONNECT", text, retryable=True) from None
-                status = pgconn.connect_poll()
+                status = pgconn.connect_poll() if ready else status
         pgconn.nonblocking = 1
-        with socket.socket(fileno=os.dup(pgconn.socket)) as handle:
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
         return pgconn
 
     def _stop_query(self, cancel: pq.abc.PGcancelConn) -> None:
-        """Ask the database to stop, over a connection of its own to the same address; at most two seconds."""
+        """Ask the database to stop, over a connection of its own to the same address; at most a few seconds."""
         until = time.monotonic() + _CANCEL_S
+        outer = socket.create_connection(self._address[:2], _CANCEL_S)
         cancel.start()
-        while (status := cancel.poll()) in (_POLLING.READING, _POLLING.WRITING):
-            left_s = until - time.monotonic()
-            reading = [cancel.socket] if status == _POLLING.READING else []
-            writing = [] if reading else [cancel.socket]
-            if left_s <= 0 or not any(select.select(reading, writing, [], left_s)):
-                return
+        pump = Pump(self._door.admit(cancel.socket), outer)
+        try:
+            while (status := cancel.poll()) in (_POLLING.READING, _POLLING.WRITING):
+                events = select.POLLIN if status == _POLLING.READING else select.POLLOUT
+                while not pump.wait(cancel.socket, events, until):
+                    pass
+        finally:
+            pump.close()
 
 
 def _start(conninfo: str) -> pq.abc.PGconn:
@@ -213,7 +191,7 @@ def _certificates(server: PostgresServer) -> Iterator[str]:
             yield str(Path(file.name))
 
 
-def _conninfo(server: PostgresServer, address: str, roots: str) -> str:
+def _conninfo(server: PostgresServer, port: int, roots: str) -> str:
     # Said, even if empty, whatever an environment variable could say otherwise.
     silent = {
         option.keyword.decode(): (option.compiled or b"").decode()
@@ -224,8 +202,8 @@ def _conninfo(server: PostgresServer, address: str, roots: str) -> str:
     logins = "scram-sha-256,md5,none" if server.tls == "disable" else "scram-sha-256,md5,password,none"
     ours = {
         "host": server.host,
-        "hostaddr": address,
-        "port": str(server.port),
+        "hostaddr": LOOPBACK,
+        "port": str(port),
         "dbname": server.database,
         "user": server.user,
         "password": server.password,

@@ -14,7 +14,7 @@ CODES = {
     "DB_LOGIN": "The database refused the login, or has no such database.",
     "DB_SYNTAX": "The database does not understand the query, or a table or column is missing.",
     "DB_ERROR": "The database refused the query; SQLSTATE or the database's own number is in the message.",
-    "DB_READ_ONLY": "The query would change something, and `mode` is `read`.",
+    "DB_READ_ONLY": "The query would change something, and `mode` is `read` or the database takes no changes.",
     "DB_TIMEOUT": "The query took longer than `timeoutMs` and was stopped; a reading one may be retried.",
     "DB_LOST": "The connection broke; a reading query may be retried, of a writing one nobody knows whether it was committed.",
     "ROW_TOO_LARGE": "A single row is larger than `maxBytes`.",
@@ -85,6 +85,12 @@ def lost(host: str, request: Request) -> NodeError:
         f"The connection to {host} broke before the answer was complete.{unknown}",
         retryable=not request.write,
     )
+
+
+def read_only(said: str, request: Request) -> NodeError:
+    """The error for a change that the database does not make."""
+    why = "the database itself takes no changes" if request.write else 'set `mode` to "write" to change something'
+    return NodeError("DB_READ_ONLY", f"{said}: {why}.")
 
 
 def timed_out(request: Request) -> NodeError:

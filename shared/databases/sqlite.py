@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, timed_out
+from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, read_only, timed_out
 from shared.databases.rows import Rows, json_bytes, json_float, json_text, row_too_large
 from shared.databases.stop import Stop
 from shared.domain.errors import InvalidValue, NodeError
@@ -143,7 +143,7 @@ def _refusal(error: Exception, request: Request) -> NodeError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return NodeError("DB_TIMEOUT", "Others held the file for too long: try again later.", retryable=True)
     if code == sqlite3.SQLITE_READONLY:
-        return NodeError("DB_READ_ONLY", f'{said}: set `mode` to "write" to change something.')
+        return read_only(said, request)
     if code == sqlite3.SQLITE_TOOBIG and not request.write:
         return row_too_large(request.max_bytes)
     if code == sqlite3.SQLITE_AUTH:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 BELONGINGS: Final = (
     ("admissions", "execution_id"),
+    ("ai_ledger", "execution_id"),
     ("blob_puts", "execution_id"),
     ("bulk_items", "execution_id"),
     ("dead_letters", "execution_id"),

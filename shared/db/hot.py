@@ -21,11 +21,11 @@ Row = dict[str, Any]
 
 APPEND_STATS = """
 INSERT INTO stats_delta (workflow_id, user_id, trigger_type, state, completed_at, duration_ms, queue_wait_ms,
-                         steps, ai_tokens, api_calls, run_id)
+                         steps, ai_tokens, api_calls, ai_cost_nano, run_id)
 SELECT workflow_id, user_id, trigger_type, state, completed_at,
   floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000),
   round(extract(epoch FROM started_at - created_at) * 1000),
-  steps_executed, ai_tokens, api_calls, id
+  steps_executed, ai_tokens, api_calls, ai_cost_nano, id
 """
 """The row of statistics of executions that are over: from a source that the statement around it names."""
 

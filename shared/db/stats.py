@@ -20,30 +20,31 @@ WITH taken AS (
   DELETE FROM stats_delta WHERE id = ANY (ARRAY(
     SELECT id FROM stats_delta ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
   RETURNING run_id, workflow_id, user_id, trigger_type, state, completed_at, date_trunc('hour', completed_at, 'UTC') AS hour,
-    CASE WHEN state <> 'canceled' THEN duration_ms END AS duration_ms, queue_wait_ms, steps, ai_tokens, api_calls
+    CASE WHEN state <> 'canceled' THEN duration_ms END AS duration_ms, queue_wait_ms, steps, ai_tokens, api_calls,
+    ai_cost_nano
 ), totals AS (
   INSERT INTO stats_totals AS t
   SELECT workflow_id, user_id, count(*) FILTER (WHERE state = 'success'), count(*) FILTER (WHERE state = 'failed'),
     count(*) FILTER (WHERE state = 'canceled'), coalesce(sum(duration_ms), 0), sum(steps), sum(ai_tokens),
-    sum(api_calls), max(completed_at)
+    sum(api_calls), max(completed_at), sum(ai_cost_nano)
   FROM taken GROUP BY workflow_id, user_id ORDER BY workflow_id, user_id
   ON CONFLICT (workflow_id, user_id) DO UPDATE SET
     success = t.success + excluded.success, failed = t.failed + excluded.failed,
     canceled = t.canceled + excluded.canceled, duration_ms = t.duration_ms + excluded.duration_ms,
     steps = t.steps + excluded.steps, ai_tokens = t.ai_tokens + excluded.ai_tokens,
-    api_calls = t.api_calls + excluded.api_calls,
+    api_calls = t.api_calls + excluded.api_calls, ai_cost_nano = t.ai_cost_nano + excluded.ai_cost_nano,
     last_completed_at = greatest(t.last_completed_at, excluded.last_completed_at)
 ), hourly AS (
   INSERT INTO stats_hourly AS t
   SELECT hour, workflow_id, user_id, trigger_type, count(*) FILTER (WHERE state = 'success'),
     count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'canceled'),
-    coalesce(sum(duration_ms), 0), sum(steps), sum(ai_tokens), sum(api_calls)
+    coalesce(sum(duration_ms), 0), sum(steps), sum(ai_tokens), sum(api_calls), sum(ai_cost_nano)
   FROM taken GROUP BY hour, workflow_id, user_id, trigger_type ORDER BY hour, workflow_id, user_id, trigger_type
   ON CONFLICT (hour, workflow_id, user_id, trigger_type) DO UPDATE SET
     success = t.success + excluded.success, failed = t.failed + excluded.failed,
     canceled = t.canceled + excluded.canceled, duration_ms = t.duration_ms + excluded.duration_ms,
     steps = t.steps + excluded.steps, ai_tokens = t.ai_tokens + excluded.ai_tokens,
-    api_calls = t.api_calls + excluded.api_calls
+    api_calls = t.api_calls + excluded.api_calls, ai_cost_nano = t.ai_cost_nano + excluded.ai_cost_nano
 ), measured AS (
   SELECT hour, workflow_id, measure, width_bucket(ms::float8, %(bounds)s::float8[])::smallint AS bucket
   FROM taken CROSS JOIN LATERAL (VALUES ('duration', duration_ms), ('queue_wait', queue_wait_ms)) AS m (measure, ms)

@@ -27,6 +27,7 @@ BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower(%s)"
 FIRST_ADMIN = f"""
 SELECT {_COLUMNS} FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id LIMIT 1
 """
+BY_ID = f"SELECT {_COLUMNS} FROM users WHERE id = %s"
 # No row when the e-mail is taken.
 INSERT = f"""
 INSERT INTO users (email, name, role, password_hash) VALUES (%s, %s, %s, %s)
@@ -42,6 +43,12 @@ def by_email(connection: psycopg.Connection[Any], email: str) -> User | None:
     """The user with this e-mail, in any letter case."""
     with connection.cursor(row_factory=class_row(User)) as cursor:
         return cursor.execute(BY_EMAIL, (email,)).fetchone()
+
+
+def get(connection: psycopg.Connection[Any], user_id: UUID) -> User | None:
+    """The user with this id."""
+    with connection.cursor(row_factory=class_row(User)) as cursor:
+        return cursor.execute(BY_ID, (user_id,)).fetchone()
 
 
 def first_admin(connection: psycopg.Connection[Any]) -> User | None:

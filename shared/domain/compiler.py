@@ -67,16 +67,16 @@ class _Compiler:
                 return
             if isinstance(step, NodeDefinition):
                 self._check_params(step)
-                self._compile(key, step.params, f"{step.path}.params")
+                self._compile(key, step.params, f"{step.path}.params", self._literal(step))
             else:
                 if not self.layout.members[key]:
                     self.refuse(step.path, "this container is empty: add a node, or remove it")
                 given = {} if step.for_each is None else {"forEach": step.for_each}
                 self._compile(key, given, step.path)
 
-    def _compile(self, key: str, value: dict[str, Any], path: str) -> None:
+    def _compile(self, key: str, value: dict[str, Any], path: str, literal: frozenset[str] = frozenset()) -> None:
         try:
-            self.templates[key] = compile_template(value, path=path) if value else EMPTY
+            self.templates[key] = compile_template(value, path=path, literal=literal) if value else EMPTY
         except TemplateErrors as errors:
             self.problems += errors.problems
 
@@ -88,8 +88,14 @@ class _Compiler:
             near = hint(self.problems, node.type, self.catalogue)
             self.refuse(f"{node.path}.type", f"there is no node type `{shorten(node.type, 64)}`{near}")
             return
-        for path, message in node_type.param_problems(node.params, dynamic_keys(node.params)):
+        dynamic = dynamic_keys(node.params) - node_type.literal
+        for path, message in node_type.param_problems(node.params, dynamic):
             self.refuse(f"{node.path}.params.{path}" if path else f"{node.path}.params", message)
+
+    def _literal(self, node: NodeDefinition) -> frozenset[str]:
+        """The parameters of a node in which `{{` is text."""
+        found = self.catalogue.get(node.type or "")
+        return found.literal if found else frozenset()
 
     def check_limits(self) -> None:
         """The key of a run is computed from its input alone, before it begins."""
@@ -123,6 +129,7 @@ class _Compiler:
             on_failure=self.definition.on_failure,
             limits=self.limits,
             triggers=tuple(self.definition.triggers),
+            budget=self.definition.budget,
         )
 
     def _scope_nodes(self, scope: str) -> dict[str, PlanNode]:

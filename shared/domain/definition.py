@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
+from shared.domain.budget import Limit
+from shared.domain.budget_definition import read_budget
 from shared.domain.errors import InvalidValue, Problem
 from shared.domain.fields import Fields, kind
 from shared.domain.limits import Limits
@@ -87,6 +89,8 @@ class Definition:
     limits: Limits = field(default_factory=Limits)
     concurrency_key: str = ""
     triggers: list[TriggerDefinition] = field(default_factory=list)
+    budget: Limit | None = None
+    """What the calls of models in one run may use."""
 
 
 def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Definition:
@@ -116,6 +120,7 @@ def read_definition(value: Mapping[str, Any], problems: list[Problem]) -> Defini
 def _read_settings(settings: Fields, definition: Definition) -> None:
     definition.timeout_ms = settings.whole("timeoutMs", 0, least=1, most=MAX_RUN_MS) or None
     _read_limits(settings, definition)
+    definition.budget = read_budget(settings)
     definition.on_failure = _read_on_failure(settings)
     settings.close("`settings`")
 

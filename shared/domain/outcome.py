@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from shared.domain.ai_call import AiCall
 from shared.domain.payload import Stored
 
 Key = tuple[UUID, str, str]
@@ -62,6 +63,8 @@ class Outcome:
     jitter: float = 0.0
     ai_tokens: int = 0
     api_calls: int = 0
+    ai_calls: tuple[AiCall, ...] = ()
+    """What models were asked, for the ledger; their tokens are in `ai_tokens` too."""
     items: tuple[Stored, ...] | None = None
     """What a loop that opens goes over."""
     ask: Ask | None = None

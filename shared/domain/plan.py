@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.domain import items
+from shared.domain.budget import Limit
 from shared.domain.limits import KeyedLimits
 from shared.domain.triggers.base import TriggerDefinition
 from shared.expr import Template
@@ -108,6 +109,8 @@ class Plan:
     limits: KeyedLimits | None = None
     triggers: tuple[TriggerDefinition, ...] = ()
     """What starts it by itself."""
+    budget: Limit | None = None
+    """What the calls of models in one run may use together."""
 
     def touches(self, name: str, item: str) -> tuple[tuple[str, str], ...]:
         """The rows (node, item), beside its own, that the end of a step may change: joins, and the scopes around it."""

@@ -34,14 +34,14 @@ class Visibility:
                 self.before |= each.graph.ancestors(each.order)
         for key, template in templates.items():
             if template.reads or not template.names.isdisjoint(_LOOP_NAMES):
-                self._check_step(key)
+                self._check_step(key, template.literal)
 
-    def _check_step(self, key: str) -> None:
+    def _check_step(self, key: str, literal: frozenset[str]) -> None:
         step = self.layout.steps[key]
         found = (
             expressions_of(step.for_each, f"{step.path}.forEach")
             if isinstance(step, ContainerDefinition)
-            else expressions_of(step.params, f"{step.path}.params")
+            else expressions_of({k: v for k, v in step.params.items() if k not in literal}, f"{step.path}.params")
         )
         for path, names, reads in found:
             if len(self.problems) >= MAX_PROBLEMS:

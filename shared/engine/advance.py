@@ -79,6 +79,10 @@ class Advance:
         """Outcomes of steps that were canceled under them: only what they used counts."""
         self.accepted = [self._accept(outcome) for outcome in outcomes]
         """Whether each outcome counts; a stale one changes nothing."""
+        self.stale = [
+            not counts or outcome.key in self.repeated for outcome, counts in zip(outcomes, self.accepted, strict=True)
+        ]
+        """Whether each is recorded as late, if it is not in the ledger yet: a repeated one is."""
         self._outcomes = [
             outcome
             for outcome, counts in zip(outcomes, self.accepted, strict=True)

@@ -110,7 +110,8 @@ def _alone(outcome: Outcome) -> tuple[UUID, Alone] | None:
     known = recall(outcome.key[0])
     if known is None or known.alone is None or known.alone.fence != outcome.fence:
         return None
-    return (known.version_id, known.alone) if outcome.kind is Kind.DONE and not outcome.touches else None
+    plain = outcome.kind is Kind.DONE and not outcome.touches and not outcome.ai_calls
+    return (known.version_id, known.alone) if plain else None
 
 
 def _turn(connection: psycopg.Connection[Any], outcome: Outcome, version_id: UUID, alone: Alone) -> Turn:

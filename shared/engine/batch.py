@@ -23,6 +23,7 @@ from shared.engine.advance import Advance, send_locks
 from shared.engine.alone import Ending, send_ending
 from shared.engine.claim import Claiming
 from shared.engine.late import send_late
+from shared.engine.ledger import send_calls
 from shared.engine.repair import ready_successors
 from shared.engine.requests import Claim, Claimed, Completed, NotClaimed
 
@@ -106,6 +107,7 @@ def _run(connection: psycopg.Connection[Any], week: Week, batch: Batch, *, own: 
     if locks is not None:
         week.wire.round_trip()
         advance = Advance(connection, batch.outcomes, locks)
+        send_calls(week, batch.outcomes, late=advance.stale)
         if advance.turns:
             advance.send_writes(week, batch.options.republish_s)
         send_late(week, advance.late)

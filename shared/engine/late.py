@@ -19,25 +19,28 @@ COUNT_USED = """
 WITH counted AS (
   UPDATE {steps} s SET ai_tokens = k.ai_tokens, api_calls = k.api_calls, lease_until = NULL, tx = pg_current_xact_id()
   FROM json_to_recordset(%(used)s::json)
-    AS k(execution_id uuid, node text, item text, fence bigint, ai_tokens bigint, api_calls int)
+    AS k(execution_id uuid, node text, item text, fence bigint, ai_tokens bigint, api_calls int, ai_cost_nano bigint)
   WHERE s.execution_id = k.execution_id AND s.node = k.node AND s.item = k.item
     AND s.state = 'canceled' AND s.fence = k.fence AND s.lease_until IS NOT NULL
-  RETURNING s.execution_id, k.ai_tokens, k.api_calls),
+  RETURNING s.execution_id, k.ai_tokens, k.api_calls, k.ai_cost_nano),
 sums AS (
-  SELECT execution_id AS id, sum(ai_tokens)::bigint AS tokens, sum(api_calls)::int AS calls FROM counted GROUP BY 1),
+  SELECT execution_id AS id, sum(ai_tokens)::bigint AS tokens, sum(api_calls)::int AS calls,
+    sum(ai_cost_nano)::bigint AS cost FROM counted GROUP BY 1),
 added AS (
   UPDATE {executions} e SET ai_tokens = e.ai_tokens + u.tokens, api_calls = e.api_calls + u.calls,
     revision = e.revision + 1, awaited = e.awaited
       OR (e.completed_at IS NOT NULL AND EXISTS (SELECT FROM subruns r WHERE r.child_id = e.id AND r.waits))
   FROM sums u WHERE e.id = u.id
-  RETURNING e.workflow_id, e.user_id, e.trigger_type, e.completed_at, u.tokens, u.calls)
+  RETURNING e.workflow_id, e.user_id, e.trigger_type, e.completed_at, u.tokens, u.calls, u.cost)
 INSERT INTO stats_delta (workflow_id, user_id, trigger_type, state, completed_at, duration_ms, queue_wait_ms, steps,
-                         ai_tokens, api_calls)
-SELECT workflow_id, user_id, trigger_type, 'late', completed_at, NULL, NULL, 0, tokens, calls
+                         ai_tokens, api_calls, ai_cost_nano)
+SELECT workflow_id, user_id, trigger_type, 'late', completed_at, NULL, NULL, 0, tokens, calls, cost
 FROM added WHERE completed_at IS NOT NULL
 """
 """Add what these attempts used to their steps, their executions, and to the statistics of those that are over by now (a
 row of state `late` counts as no execution). The parent of such a child hears of it again. A second time changes nothing.
+
+The cost is in the execution already (shared/engine/ledger.py).
 """
 
 
@@ -60,4 +63,5 @@ def _used(outcome: Outcome) -> Row:
         "fence": outcome.fence,
         "ai_tokens": outcome.ai_tokens,
         "api_calls": outcome.api_calls,
+        "ai_cost_nano": sum(call.cost_nano or 0 for call in outcome.ai_calls),
     }

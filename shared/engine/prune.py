@@ -51,13 +51,13 @@ _ADD_PRUNED = """
     count(*) FILTER (WHERE state = 'canceled'),
     coalesce(sum(floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000))
       FILTER (WHERE state <> 'canceled'), 0),
-    sum(steps_executed), sum(ai_tokens), sum(api_calls)
+    sum(steps_executed), sum(ai_tokens), sum(api_calls), sum(ai_cost_nano)
   FROM gone GROUP BY workflow_id, user_id ORDER BY workflow_id, user_id
   ON CONFLICT (workflow_id, user_id) DO UPDATE SET
     success = t.success + excluded.success, failed = t.failed + excluded.failed,
     canceled = t.canceled + excluded.canceled, duration_ms = t.duration_ms + excluded.duration_ms,
     steps = t.steps + excluded.steps, ai_tokens = t.ai_tokens + excluded.ai_tokens,
-    api_calls = t.api_calls + excluded.api_calls)
+    api_calls = t.api_calls + excluded.api_calls, ai_cost_nano = t.ai_cost_nano + excluded.ai_cost_nano)
 """
 
 DELETE_EXECUTIONS = (

@@ -10,7 +10,7 @@ import psycopg
 
 from shared.db import subruns
 from shared.db.horizon import EVERYTHING, Horizon
-from shared.db.subruns import Subrun
+from shared.db.subruns import Subrun, Used
 from shared.domain.outcome import Kind, Outcome
 from shared.engine.complete import Applied, apply
 
@@ -26,12 +26,16 @@ ORDER BY id LIMIT %(limit)s
 LOCK_PARENT = "SELECT FROM executions WHERE id = %s FOR NO KEY UPDATE"
 """First lock, as of every other transition."""
 
-USED = "SELECT ai_tokens + child_ai_tokens, api_calls + child_api_calls FROM executions WHERE id = %s"
+USED = """
+SELECT ai_tokens + child_ai_tokens, api_calls + child_api_calls, ai_cost_nano + child_ai_cost_nano
+FROM executions WHERE id = %s
+"""
 """What an execution used, with the children it waited for."""
 
 ADD_USED = """
 UPDATE executions e SET child_ai_tokens = e.child_ai_tokens + %(ai_tokens)s,
-  child_api_calls = e.child_api_calls + %(api_calls)s, revision = e.revision + 1,
+  child_api_calls = e.child_api_calls + %(api_calls)s,
+  child_ai_cost_nano = e.child_ai_cost_nano + %(ai_cost_nano)s, revision = e.revision + 1,
   awaited = e.awaited OR (e.completed_at IS NOT NULL AND EXISTS (SELECT FROM subruns r WHERE r.child_id = e.id AND r.waits))
 WHERE e.id = %(id)s
 """
@@ -40,7 +44,8 @@ WHERE e.id = %(id)s
 FORGET = """
 UPDATE executions e SET awaited = false WHERE e.id = %(id)s AND NOT EXISTS (
   SELECT FROM subruns r WHERE r.child_id = e.id
-    AND (r.ai_tokens <> e.ai_tokens + e.child_ai_tokens OR r.api_calls <> e.api_calls + e.child_api_calls))
+    AND (r.ai_tokens <> e.ai_tokens + e.child_ai_tokens OR r.api_calls <> e.api_calls + e.child_api_calls
+      OR r.ai_cost_nano <> e.ai_cost_nano + e.child_ai_cost_nano))
 """
 """The parent has heard of it, unless a child of this one has added something since."""
 
@@ -86,8 +91,8 @@ def _add_used(connection: psycopg.Connection[Any], child_id: UUID) -> None:
     """Add what is new since the last time, which is nothing where this is repeated."""
     child, used = subruns.of_child(connection, child_id), connection.execute(USED, (child_id,)).fetchone()
     assert child is not None  # noqa: S101 - rows of subruns stay
-    ai_tokens, api_calls = used or (child.ai_tokens, child.api_calls)
-    subruns.set_over(connection, child_id, ai_tokens=ai_tokens, api_calls=api_calls)
-    more = {"ai_tokens": ai_tokens - child.ai_tokens, "api_calls": api_calls - child.api_calls}
-    if any(more.values()):
-        connection.execute(ADD_USED, {"id": child.execution_id, **more})
+    now = Used(*(used or child.used))
+    subruns.set_over(connection, child_id, now)
+    more = Used(*(new - old for new, old in zip(now, child.used, strict=True)))
+    if any(more):
+        connection.execute(ADD_USED, {"id": child.execution_id, **more._asdict()})

@@ -20,15 +20,19 @@ _Part = Callable[[Mapping[str, Any], Budget, Measure], Any]
 
 
 class Template:
-    """A compiled JSON value. `reads` are the ids of the nodes it reads as `steps.<id>`, `names` the roots it uses.
+    """A compiled JSON value. `reads` are the ids of the nodes it reads as `steps.<id>`, `names` the roots it uses,
+    `literal` the keys of the whole whose values are taken as they are written.
 
     Its results share parts with `source` and with the scope: treat all of them as immutable.
     """
 
-    __slots__ = ("_part", "has_expressions", "names", "reads", "source")
+    __slots__ = ("_part", "has_expressions", "literal", "names", "reads", "source")
 
-    def __init__(self, source: Any, part: _Part | None, expressions: list[Expression]) -> None:
+    def __init__(
+        self, source: Any, part: _Part | None, expressions: list[Expression], literal: frozenset[str] = frozenset()
+    ) -> None:
         self.source = source
+        self.literal = literal
         self.has_expressions = part is not None
         self.reads: frozenset[str] = frozenset().union(*(expression.reads for expression in expressions))
         self.names: frozenset[str] = frozenset().union(*(expression.names for expression in expressions))
@@ -45,19 +49,23 @@ class Template:
         return self._part(scope, budget, Measure(budget, repeats=True))
 
 
-def compile_template(value: Any, *, path: str = "") -> Template:
-    """The template of a JSON value. Raises TemplateErrors with all problems, their paths below `path`."""
-    compiler = _TemplateCompiler()
+def compile_template(value: Any, *, path: str = "", literal: frozenset[str] = frozenset()) -> Template:
+    """The template of a JSON value. Raises TemplateErrors with all problems, their paths below `path`.
+
+    What is below the keys `literal` of an object is taken as it is written: `{{` has no meaning there.
+    """
+    compiler = _TemplateCompiler(literal)
     part = compiler.compile(value, path, 1)
     if compiler.problems:
         raise TemplateErrors(compiler.problems)
-    return Template(value, part, compiler.expressions)
+    return Template(value, part, compiler.expressions, literal)
 
 
 class _TemplateCompiler:
     """Compiles a value depth first; a part without expressions compiles to None and is shared as it stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, literal: frozenset[str]) -> None:
+        self.literal = literal
         self.problems: list[Problem] = []
         self.expressions: list[Expression] = []
 
@@ -88,6 +96,8 @@ class _TemplateCompiler:
                 self._problem(where, "the keys of an object are text")
             elif "{{" in key:
                 self._problem(where, "expressions are not evaluated in keys: build the object in one expression")
+            if depth == 1 and key in self.literal:
+                continue
             parts[key] = self.compile(child, where, depth + 1)
         dynamic = {key: part for key, part in parts.items() if part is not None}
         return _object_part(value, dynamic) if dynamic else None

@@ -18,7 +18,7 @@ def tls_context(pem: str | None = None, *, verify: bool = True) -> ssl.SSLContex
     """
     try:
         context = ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):
         raise ValueError(
             "this must be one or more certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----"
         ) from None

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
+
+from shared.domain.errors import NodeError
+from shared.net.resolve import DNS_FAILED
 
 T = TypeVar("T")
 
@@ -23,6 +26,19 @@ async def in_thread(fn: Callable[[], T], on_cancel: Callable[[], None]) -> T:
     except asyncio.CancelledError:
         on_cancel()
         raise
+
+
+async def resolved(addresses: Awaitable[list[str]], host: str, timeout_s: float) -> list[str]:
+    """The checked addresses of a host, as a context or a network gives them, in time.
+
+    Raises NodeError DNS_FAILED, ADDRESS_NOT_ALLOWED.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await addresses
+    except TimeoutError:
+        text = f"The name {host} was not resolved within {timeout_s:g} s: check DNS."
+        raise NodeError(DNS_FAILED, text, retryable=True) from None
 
 
 async def connected(addresses: list[str], port: int, timeout_s: float) -> socket.socket:

@@ -38,7 +38,7 @@ class Tls:
             context = (
                 ssl.create_default_context(cadata=self.authority) if self.authority else httpx2.create_ssl_context()
             )
-        except (ssl.SSLError, ValueError):
+        except (ssl.SSLError, ValueError, TypeError):
             raise NodeError(
                 INVALID_CERTIFICATE,
                 "The CA certificate cannot be read: give the PEM text from BEGIN CERTIFICATE to END CERTIFICATE.",

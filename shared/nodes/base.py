@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.credentials.base import Credential
+from shared.domain.ai_call import AiCall
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
 from shared.net.pooled import HttpClient
@@ -151,6 +152,15 @@ class Context(Protocol):
     def count_tokens(self, tokens: int) -> None:
         """Add AI tokens used by this attempt."""
 
+    def count_ai_call(self, call: AiCall) -> None:
+        """Record a call of a model that was answered, and add its tokens; in the ledger once the attempt's outcome is there."""
+
+    async def check_budget(self) -> None:
+        """To be asked before each call of a model. Raises NodeError BUDGET_EXCEEDED if a budget is used up."""
+
+    async def delta(self, text: str) -> None:
+        """Show the next piece of a growing text to whoever watches the step. A hint: pieces may get lost."""
+
     def count_api_call(self) -> None:
         """Count one request sent to another system."""
 
@@ -175,6 +185,10 @@ class NodeType:
     params: ClassVar[builtins.type[Params]]
     example: ClassVar[dict[str, Any]]
     """Parameters that run as they stand."""
+    examples: ClassVar[list[dict[str, Any]]] = []
+    """More of them for the help, each `{"title", "params"}` and, where it is always the same, `"output"`."""
+    literal: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that are taken as they are written: `{{` in them is text."""
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000

@@ -58,7 +58,7 @@ class Branch(NodeType):
     type = "branch"
     label = "Branch"
     help = "Choose a way: true or false by a condition, or one of several cases."
-    icon = "split"
+    icon = "branch"
     category = "logic"
     pure = True
     params = BranchParams

@@ -13,6 +13,7 @@ from shared.databases.ask import Target, ask
 from shared.databases.request import CODES, Request
 from shared.databases.sqlite_file import allowed_file
 from shared.databases.statement import MAX_CHARACTERS
+from shared.net.sockets import resolved
 from shared.nodes.base import Context, Credential, CredentialOf, Done, NodeError, NodeType, Params
 
 MOST_ROWS = 100_000
@@ -69,7 +70,6 @@ class DbQuery(NodeType):
     label = "Database query"
     help = "Ask a PostgreSQL, MySQL or SQLite database with bound parameters; read-only unless you say so."
     icon = "database"
-    category = "data"
     params = DbQueryParams
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
@@ -112,27 +112,27 @@ class DbQuery(NodeType):
             max_bytes=params.max_bytes,
             timeout_s=params.timeout_ms / 1_000,
         )
-        started, result = time.perf_counter(), "canceled"
+        started, level, result = time.perf_counter(), "warning", "canceled or timed out"
         try:
-            target, addresses = await _target(ctx, secret)
+            target, addresses = await _target(ctx, secret, request.timeout_s)
             ctx.count_api_call()
             answer = await ask(target, addresses, request, ctx.in_thread)
-            result = f"{answer.row_count:,} rows{', cut off' if answer.truncated else ''}"
+            level, result = "info", f"{answer.row_count:,} rows{', cut off' if answer.truncated else ''}"
         except NodeError as error:
             result = error.code
             raise
         finally:
             took_ms = round((time.perf_counter() - started) * 1_000)
             ctx.log(
-                "info", f"{secret.type}, {params.mode}: {result}, {took_ms} ms", mode=params.mode, durationMs=took_ms
+                level, f"{secret.type}, {params.mode}: {result}, {took_ms} ms", mode=params.mode, durationMs=took_ms
             )
         return Done(answer.output())
 
 
-async def _target(ctx: Context, secret: Credential) -> tuple[Target, list[str]]:
+async def _target(ctx: Context, secret: Credential, timeout_s: float) -> tuple[Target, list[str]]:
     """What to ask, and at which addresses."""
     fields = secret.fields
     if isinstance(fields, SqliteFields):
         return allowed_file(ctx.sqlite_dir, fields.path), []
     secret.check_host(fields.host)
-    return fields.server(), await ctx.addresses(fields.host, fields.port)
+    return fields.server(), await resolved(ctx.addresses(fields.host, fields.port), fields.host, timeout_s)

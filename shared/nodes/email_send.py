@@ -12,6 +12,7 @@ from shared.credentials.smtp import SmtpFields
 from shared.net.mail_addresses import Addresses, OneAddress, parse_address
 from shared.net.smtp import SMTP_CODES, Rejected, Session
 from shared.net.smtp_client import TIMEOUT_CODES, mail_session
+from shared.net.sockets import resolved
 from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params
 from shared.nodes.email.attachments import MOST_ATTACHMENTS, Attachment, attachment_of
 from shared.nodes.email.message import Letter, html_text, markdown_html, message_id, written
@@ -127,8 +128,8 @@ class EmailSend(NodeType):
             return session.deliver(sender.addr_spec, params.recipients, letter)
 
         ctx.count_api_call()
-        addresses = await ctx.addresses(fields.host, fields.port)
         timeout_s = params.timeout_ms / 1_000
+        addresses = await resolved(ctx.addresses(fields.host, fields.port), fields.host, timeout_s)
         rejected = await mail_session(addresses, fields.server(), deliver, ctx.in_thread, timeout_s=timeout_s)
         return Done(_output(ctx, fields.host, id, params.recipients, rejected))
 

@@ -20,7 +20,7 @@ class Fail(NodeType):
     type = "fail"
     label = "Fail"
     help = "Stop here: the execution fails with this code and message."
-    icon = "octagon-x"
+    icon = "alert"
     category = "logic"
     pure = True
     params = FailParams

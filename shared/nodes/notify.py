@@ -67,7 +67,7 @@ class Notify(NodeType):
     type = "notify"
     label = "Notify (Slack format)"
     help = "Post a message to a channel of Slack, Mattermost or Discord by an incoming webhook."
-    icon = "bell"
+    icon = "message"
     params = NotifyParams
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",

@@ -51,7 +51,7 @@ class WebhookCall(NodeType):
     type = "webhook.call"
     label = "Call a webhook"
     help = "Deliver an event as JSON to another system, signed so that it can tell who sent it."
-    icon = "webhook"
+    icon = "hook"
     params = WebhookCallParams
     example: ClassVar[dict[str, Any]] = {
         "url": "https://hooks.example.com/orders",

@@ -47,7 +47,7 @@ class WebhookRespond(NodeType):
     type = "webhook.respond"
     label = "Answer the webhook"
     help = "Answer whoever called the webhook that started this run, if its trigger waits for that. The run goes on."
-    icon = "globe"
+    icon = "hook"
     category = "action"
     pure = True
     params = WebhookRespondParams

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from shared import ids
+from shared.domain.ai_call import to_usd
 from shared.domain.payload import Ref, parse_ref
 from shared.domain.states import TERMINAL_EXECUTION
 from shared.engine.plans import plan_of
@@ -23,7 +24,8 @@ RECORDS = """
 SELECT e.id, e.workflow_id, w.name AS workflow_name, e.version_id, v.number AS version, e.user_id, u.name AS user_name,
   e.state, e.stopping, e.queued_reason, e.started_at, e.completed_at, e.stop_requested_at,
   e.total_steps, e.steps_executed, e.steps_resolved, e.steps_reused, e.ai_tokens, e.api_calls, e.revision,
-  e.child_ai_tokens, e.child_api_calls, e.trigger_type, e.trigger_id, t.key AS trigger_key, t.name AS trigger_name, e.parent_id, r.node AS parent_node, r.item AS parent_item,
+  e.child_ai_tokens, e.child_api_calls, e.ai_cost_nano, e.child_ai_cost_nano,
+  e.trigger_type, e.trigger_id, t.key AS trigger_key, t.name AS trigger_name, e.parent_id, r.node AS parent_node, r.item AS parent_item,
   e.retry_of, e.failed_node, d.error
 FROM executions e
 JOIN workflows w ON w.id = e.workflow_id
@@ -78,6 +80,8 @@ class ExecutionRow:
     api_calls: int = 0
     child_ai_tokens: int = 0
     child_api_calls: int = 0
+    ai_cost_nano: int = 0
+    child_ai_cost_nano: int = 0
     revision: int = 0
     trigger_id: UUID | None = None
     trigger_key: str | None = None
@@ -148,6 +152,7 @@ def record(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict[str
         "stepsReused": found.steps_reused,
         "totalSteps": found.total_steps,
         "aiTokensUsed": found.ai_tokens + found.child_ai_tokens,
+        "aiCostUsd": to_usd(found.ai_cost_nano + found.child_ai_cost_nano),
         "apiCallsMade": found.api_calls + found.child_api_calls,
         "revision": found.revision,
     }

@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from shared.domain.ai_call import to_usd
 from shared.domain.histogram import BOUNDS, percentile
 from shared.queries.shapes import ms
 
@@ -22,11 +23,13 @@ P95_DAYS = 30
 _SUMS = """
   sum(success)::bigint AS success, sum(failed)::bigint AS failed, sum(canceled)::bigint AS canceled,
   sum(duration_ms)::bigint AS duration_ms, sum(ai_tokens)::bigint AS ai_tokens, sum(api_calls)::bigint AS api_calls,
+  sum(ai_cost_nano)::bigint AS ai_cost_nano,
   max(last_completed_at) AS last_completed_at"""
 _COUNTED = """
   (state = 'success')::int AS success, (state = 'failed')::int AS failed, (state = 'canceled')::int AS canceled,
-  CASE WHEN state = 'canceled' THEN 0 ELSE coalesce(duration_ms, 0) END AS duration_ms, ai_tokens, api_calls"""
-_FOLDED = "success, failed, canceled, duration_ms, ai_tokens, api_calls, last_completed_at"
+  CASE WHEN state = 'canceled' THEN 0 ELSE coalesce(duration_ms, 0) END AS duration_ms, ai_tokens, api_calls,
+  ai_cost_nano"""
+_FOLDED = "success, failed, canceled, duration_ms, ai_tokens, api_calls, ai_cost_nano, last_completed_at"
 
 # Totals of some workflows; one row for each that ever ended an execution.
 WORKFLOW_TOTALS = f"""
@@ -79,19 +82,20 @@ WHERE state IN ('queued', 'running', 'waiting') AND (state = 'running' OR stoppi
 # soon as its totals are written. Reads every execution, for tests and repairs only.
 RECOUNT = """
 SELECT workflow_id, user_id, sum(success)::bigint, sum(failed)::bigint, sum(canceled)::bigint, sum(duration_ms)::bigint,
-  sum(ai_tokens)::bigint, sum(api_calls)::bigint
+  sum(ai_tokens)::bigint, sum(api_calls)::bigint, sum(ai_cost_nano)::bigint
 FROM (
   SELECT workflow_id, user_id, (state = 'success')::int AS success, (state = 'failed')::int AS failed,
     (state = 'canceled')::int AS canceled,
     CASE WHEN state = 'canceled' THEN 0 ELSE coalesce(
       floor(extract(epoch FROM completed_at) * 1000) - floor(extract(epoch FROM started_at) * 1000), 0) END AS duration_ms,
-    ai_tokens, api_calls
+    ai_tokens, api_calls, ai_cost_nano
   FROM executions e
   WHERE state IN ('success', 'failed', 'canceled') AND NOT EXISTS (
     SELECT FROM retention_runs r
     WHERE r.kind = 'week' AND r.completed_at IS NULL AND e.id >= r.low AND e.id < r.high)
   UNION ALL
-  SELECT workflow_id, user_id, success, failed, canceled, duration_ms, ai_tokens, api_calls FROM stats_pruned) AS every
+  SELECT workflow_id, user_id, success, failed, canceled, duration_ms, ai_tokens, api_calls, ai_cost_nano
+  FROM stats_pruned) AS every
 GROUP BY workflow_id, user_id
 """
 
@@ -102,7 +106,7 @@ HOLD_HISTORY = "LOCK TABLE executions IN ACCESS SHARE MODE"
 # What readers add up, in the shape of a recount.
 COUNTED = f"""
 SELECT workflow_id, user_id, sum(success)::bigint, sum(failed)::bigint, sum(canceled)::bigint,
-  sum(duration_ms)::bigint, sum(ai_tokens)::bigint, sum(api_calls)::bigint
+  sum(duration_ms)::bigint, sum(ai_tokens)::bigint, sum(api_calls)::bigint, sum(ai_cost_nano)::bigint
 FROM (
   SELECT workflow_id, user_id, {_FOLDED} FROM stats_totals
   UNION ALL
@@ -111,7 +115,8 @@ GROUP BY workflow_id, user_id
 """
 
 Counts = dict[tuple[UUID, UUID], tuple[int, ...]]
-"""By (workflow, user): success, failed, canceled, summed duration (ms) of the first two, AI tokens, API calls."""
+"""By (workflow, user): success, failed, canceled, summed duration (ms) of the first two, AI tokens, API calls, cost of AI
+(nano-dollars)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class Totals:
     duration_ms: int = 0
     ai_tokens: int = 0
     api_calls: int = 0
+    ai_cost_nano: int = 0
     last_completed_at: datetime | None = None
 
     def shape(self) -> dict[str, Any]:
@@ -139,6 +145,7 @@ class Totals:
             "averageMs": round(self.duration_ms / judged) if judged else None,
             "lastExecutedAt": ms(self.last_completed_at),
             "aiTokensUsed": self.ai_tokens,
+            "aiCostUsd": to_usd(self.ai_cost_nano),
             "apiCallsMade": self.api_calls,
         }
 

@@ -12,6 +12,7 @@ from shared.domain.plan import Plan, PlanNode
 from shared.domain.turn import StepKey
 from shared.engine.plans import plan_of
 from shared.nodes.workflow_run import TYPE as CALL
+from shared.queries import ai_usage
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id, positions
 from shared.queries.step_shape import Attempt, StepRow, Values, step_shape, values_of
@@ -124,7 +125,8 @@ def one(connection: psycopg.Connection[Any], execution: ExecutionRow, step_id: s
         return None
     wanted = _in_plan_order([node], execution.state, rows)
     values = _values(connection, execution.id, [row for _, row in wanted])
-    return next(iter(_shapes(connection, execution.id, wanted, values)), None)
+    found = next(iter(_shapes(connection, execution.id, wanted, values)), None)
+    return None if found is None else found | ai_usage.of_step(connection, execution.id, *key)
 
 
 def overview(connection: psycopg.Connection[Any], execution: ExecutionRow) -> Changes:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from shared.live import HintReader
+from shared.live import HintReader, TextReader
 
 _EXTENSION = "flowversal-live"
 POLL_S = 1.0
@@ -24,10 +24,18 @@ class Watch:
     def __init__(self, hub: "LiveHub") -> None:
         self._hub = hub
         self._event = Event()
+        self._changed = True
 
-    def wake(self) -> None:
-        """End the current wait, or the next one at once."""
+    def wake(self, *, text: bool = False) -> None:
+        """End the current wait, or the next one at once; `text`: only a text of a step has grown."""
+        if not text:
+            self._changed = True
         self._event.set()
+
+    def changed(self) -> bool:
+        """Whether more than texts may have changed since the last call."""
+        changed, self._changed = self._changed, False
+        return changed or not self._hub.connected
 
     def wait(self, timeout_s: float) -> bool:
         """True: look at Postgres again (a hint came, or Redis is down and a second is over). False: nothing in time."""
@@ -47,6 +55,7 @@ class LiveHub:
     """Spreads the hints of one Redis subscription over all watches of this process."""
 
     def __init__(self, redis_url: str) -> None:
+        self.texts = TextReader(redis_url)
         self._redis_url = redis_url
         self._reader: HintReader | None = None
         self._lock = Lock()
@@ -83,7 +92,7 @@ class LiveHub:
         # At the first watch, not before: the process may still fork.
         with self._lock:
             if self._reader is None:
-                self._reader = HintReader(self._redis_url, self._hinted)
+                self._reader = HintReader(self._redis_url, self._hinted, self._grown)
 
     def _hinted(self, execution_ids: set[UUID]) -> None:
         """Wake who watches these; with an empty set (hints may have been lost) everybody."""
@@ -92,6 +101,13 @@ class LiveHub:
             woken = [watch for key in keys for watch in self._watches.get(key, ())]
         for watch in woken:
             watch.wake()
+
+    def _grown(self, execution_id: UUID) -> None:
+        """Wake who watches this execution; who watches all of them sees no texts."""
+        with self._lock:
+            woken = list(self._watches.get(execution_id, ()))
+        for watch in woken:
+            watch.wake(text=True)
 
 
 def install_live(app: Flask, redis_url: str) -> LiveHub:

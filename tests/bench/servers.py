@@ -17,8 +17,9 @@ from services.standalone.servers.base import Server
 from services.standalone.servers.postgres import Postgres
 from services.standalone.servers.rabbitmq import RabbitMQ
 from services.standalone.servers.valkey import Valkey
-from shared.broker import POOLS, queue_names
+from shared.broker import queue_names
 from shared.db.migrate import upgrade
+from shared.pools import POOLS
 from shared.rabbitmq import rabbitmq_channel
 
 _numbers = itertools.count(1)

@@ -70,7 +70,8 @@ def running_stack(database_url: str, redis_url: str, **more: str) -> Iterator[St
     """Start it; stop it at the end. The broker is Dramatiq's own over the same Valkey; `more` goes into the environment."""
     people = add_people(database_url)
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "BROKER_URL": redis_url}
-    environment = servers | {"FLOWVERSAL_VAULT_KEY": VAULT_KEY} | more
+    ours = {"FLOWVERSAL_WORKER_POOL": "default,ai,code", "FLOWVERSAL_VAULT_KEY": VAULT_KEY}
+    environment = servers | ours | more
     with socket.create_server(("127.0.0.1", 0)) as listening:
         web = [*GUNICORN, "--bind", f"fd://{listening.fileno()}", "services.standalone.wsgi:create_app()"]
         fds = (listening.fileno(),)

@@ -1,6 +1,7 @@
 """`python -m services.standalone` as a process of its own, for tests that start, stop and kill it."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -96,6 +98,13 @@ class Standalone:
         """Status and body of one page."""
         with urllib.request.urlopen(self.url + path, timeout=20) as answer:
             return answer.status, answer.read()
+
+    def post(self, path: str, token: str, body: Any) -> Any:
+        """The answer of the API; a run is waited for."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Prefer": "wait=30"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers, method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
 
 
 def survivors(processes: list[psutil.Process], timeout_s: float) -> list[str]:

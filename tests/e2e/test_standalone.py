@@ -92,6 +92,27 @@ def test_a_dead_worker_is_replaced(start: Starter) -> None:
     assert wait_until(lambda: "worker-1 ended with SIGKILL" in running.output, GONE_S)
 
 
+def test_steps_of_every_pool_run(start: Starter) -> None:
+    token = f"fv_{'e2e1' * 10}"
+    running = start(FLOWVERSAL_ADMIN_TOKEN=token)
+    running.ready()
+    code = "print(f'{{{n}}}')\nfor i in range(10): n += i\nreturn {'n': n}"
+    nodes = [
+        {"id": "first", "type": "transform", "params": {"output": 7}},
+        {"id": "code", "type": "code", "params": {"code": code, "inputs": {"n": "{{ steps.first.output }}"}}},
+        {"id": "bad", "type": "code", "params": {"code": "x = 1\nx / 0"}, "onError": "continue"},
+        {"id": "last", "type": "transform", "params": {"output": ["{{ steps.code.output }}", "{{ steps.bad.error }}"]}},
+    ]
+    definition = {"schema": 1, "containers": [{"id": "main", "name": "Main", "nodes": nodes}]}
+    workflow = running.post("/api/v1/workflows", token, {"name": "Code", "definition": definition})
+    running.post(f"/api/v1/workflows/{workflow['id']}/publish", token, {})
+    ended = running.post(f"/api/v1/workflows/{workflow['id']}/executions", token, {"input": {}})
+    assert ended["status"] == "success", ended
+    counted, error = ended["output"]
+    assert counted == {"n": 52}
+    assert error["message"] == "ZeroDivisionError: division by zero (line 2: x / 0)"
+
+
 def test_only_the_owner_of_the_folder_gets_at_the_database(start: Starter) -> None:
     running = start()
     running.ready()
@@ -126,7 +147,16 @@ def test_our_packages_are_the_ones_imported() -> None:
 
 
 def _workers(running: Standalone) -> list[psutil.Process]:
-    return [process for process in running.family() if _command(process)[-2:] == ["-m", "services.worker"]]
+    """Those of the pool `default`."""
+    found = [process for process in running.family() if _command(process)[-2:] == ["-m", "services.worker"]]
+    return [process for process in found if _pool(process) == ""]
+
+
+def _pool(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("FLOWVERSAL_WORKER_POOL", "")
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -22,7 +22,7 @@ from shared.db.horizon import Horizon, live_horizon
 from shared.db.partitions import PARTITIONED, ensure_partitions, ensure_week, monday, partition_name, week_of
 from shared.db.pool import Plans, connect
 from shared.db.wire import wire_of
-from shared.engine import alone
+from shared.engine import alone, ledger
 from tests.servers.postgres import create_database, drop_database
 
 WEEKS = 100
@@ -75,6 +75,7 @@ _ROWS = (
     "ended",
     "used",
     "first_steps",
+    "calls",
 )
 
 
@@ -83,7 +84,7 @@ def _values(execution_id: UUID, horizon: Horizon) -> dict[str, Any]:
     return {
         **dict.fromkeys(["opened", "waiting", "total_steps", "root_count", "ahead_s", "priority"], 1),
         **dict.fromkeys(["resolved", "reused"], 1),
-        **dict.fromkeys(["depth", "ai_tokens", "api_calls"], 1),
+        **dict.fromkeys(["depth", "ai_tokens", "api_calls", "ai_cost_nano"], 1),
         **dict.fromkeys(["lease_s", "republish_s", "after_s", "age_s", "longest_s"], 5.0),
         **dict.fromkeys(
             [
@@ -202,7 +203,7 @@ def test_statement_opens_at_most_three_partitions_of_a_table(
 
 KEYED = (
     *("LOCK_EXECUTIONS", "LOCK_STEPS", "READ_EXECUTIONS", "START", "CLAIM", "COMPLETE", "READ_VALUES", "CANCEL_OPEN"),
-    *("COUNT_CHILDREN", "CANCEL_WITHIN", "READ_RESULTS", "END_ALONE"),
+    *("COUNT_CHILDREN", "CANCEL_WITHIN", "READ_RESULTS", "END_ALONE", "WRITE_LEDGER"),
 )
 
 
@@ -212,7 +213,9 @@ def test_kept_plans_look_rows_up_by_their_whole_key(wide_url: str, name: str) ->
     with connect(wide_url, application_name="test", autocommit=True, plans=Plans.KEPT) as connection:
         row = connection.execute("SELECT uuid7()").fetchone()
         assert row is not None
-        statement = hot.on_week(getattr(alone if name == "END_ALONE" else hot, name), week_of(row[0]))
+        statement = hot.on_week(
+            getattr({"END_ALONE": alone, "WRITE_LEDGER": ledger}.get(name, hot), name), week_of(row[0])
+        )
         values = _values(row[0], Horizon(row[0], row[0]))
         wire = wire_of(connection)
         wire.send(statement, values)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.pools import POOLS, pools_of
+
 ROOT = Path(__file__).parents[2]
 SECRETS = ("POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "FLOWVERSAL_VAULT_KEY")
-OURS = ("api", "dashboard", "worker", "clockwork", "migrate")
+OURS = ("api", "dashboard", "worker", "worker-slow", "clockwork", "migrate")
 FROM_OTHERS = ("postgres", "rabbitmq", "redis", "proxy", "prometheus")
 
 
@@ -43,7 +45,13 @@ def test_the_whole_stack_is_there(services: dict) -> None:
 
 
 def test_workers_leave_the_processor_to_the_others(services: dict) -> None:
-    assert {name for name in services if services[name].get("cpu_shares", 1_024) < 1_024} == {"worker"}
+    assert {name for name in services if services[name].get("cpu_shares", 1_024) < 1_024} == {"worker", "worker-slow"}
+
+
+def test_together_the_workers_serve_every_pool(services: dict) -> None:
+    workers = [found["environment"] for name, found in services.items() if name.startswith("worker")]
+    served = [pool for one in workers for pool in pools_of(one.get("FLOWVERSAL_WORKER_POOL", "default"))]
+    assert sorted(served) == sorted(POOLS)
 
 
 @pytest.mark.parametrize("missing", SECRETS)
@@ -70,7 +78,7 @@ def test_ours_run_without_any_privilege(services: dict) -> None:
 
 
 def test_services_wait_for_the_schema(services: dict) -> None:
-    for name in ("api", "dashboard", "worker", "clockwork"):
+    for name in ("api", "dashboard", "worker", "worker-slow", "clockwork"):
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully", name
 
 
@@ -78,7 +86,7 @@ def test_prometheus_scrapes_every_service() -> None:
     text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
     found = re.search(r"names: \[(.*)\]", text)
     assert found is not None
-    assert set(found[1].split(", ")) == {"api", "dashboard", "worker", "clockwork"}
+    assert set(found[1].split(", ")) == {"api", "dashboard", "worker", "worker-slow", "clockwork"}
 
 
 def test_the_example_names_every_variable_of_the_file() -> None:

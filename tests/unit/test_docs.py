@@ -7,6 +7,7 @@ from pathlib import Path
 from shared.domain import states
 from shared.domain.compiler import compile_definition
 from shared.nodes.catalogue import node_types
+from shared.nodes.listing import with_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -32,3 +33,8 @@ def test_the_pictures_of_the_states_are_the_tables() -> None:
     for drawn, table in ((execution, states.EXECUTION), (step, states.STEP)):
         arrows = re.findall(r"^ +(\w+) --> (\w+): (.+)$", drawn, re.MULTILINE)
         assert arrows == [(before.value, after.value, event.value) for (before, event), after in table.items()]
+
+
+def test_the_table_of_nodes_is_the_catalogue() -> None:
+    text = (DOCS / "nodes.md").read_text()
+    assert text == with_table(text), "run: .venv/bin/python -m shared.nodes.listing docs/nodes.md"

@@ -1,6 +1,7 @@
 """Settings that mean the same in two ways of writing."""
 
 import pytest
+from pydantic import ValidationError
 
 from shared.settings import Settings
 
@@ -17,3 +18,17 @@ from shared.settings import Settings
 def test_valkey_is_another_name_for_redis(written: str, read: str) -> None:
     settings = Settings(BROKER_URL=written, REDIS_URL=written)
     assert (settings.broker_url, settings.redis_url) == (read, read)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("default", ("default",)), ("ai,code", ("ai", "code")), (" code , ai,code,", ("code", "ai"))],
+)
+def test_a_worker_serves_one_pool_or_several(written: str, read: tuple[str, ...]) -> None:
+    assert Settings(FLOWVERSAL_WORKER_POOL=written).worker_pools == read
+
+
+@pytest.mark.parametrize("written", [",", "gpu", "ai;code"])
+def test_a_pool_that_does_not_exist_is_refused(written: str) -> None:
+    with pytest.raises(ValidationError, match="default, ai, code"):
+        Settings(FLOWVERSAL_WORKER_POOL=written)

@@ -1,7 +1,7 @@
 """A call of a webhook from its first header to its answer."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import request
@@ -76,34 +76,33 @@ def _credential(webhook: Webhook) -> Credential | None:
 
 def _take(receiving: _Receiving, credential: Credential | None) -> Response:
     """Everything in its order: what costs least and says least comes first."""
+    config = receiving.webhook.config
+    _admit(receiving, credential)
+    waits = config["respond"] == "workflow"
+    with webhook_limits().waiter() if waits else nullcontext():
+        with webhook_limits().room(_size(receiving.webhook)):
+            receiving.body = _proven_body(config["authentication"], credential, receiving)
+            taken = _stored(receiving, receiving.body)
+        # Whoever waits needs it no longer.
+        receiving.body = None
+        _announce(taken)
+        response = _waited(taken, receiving) if waits else fixed(config["response"], taken.execution_id)
+    if taken.started is None:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _admit(receiving: _Receiving, credential: Credential | None) -> None:
+    """What can be said before anything of the body is read. Raises Refused."""
     webhook, call = receiving.webhook, receiving.call
-    way = webhook.config["authentication"]
     if not webhook.live:
         raise Refused(404, "paused" if webhook.paused_at else "disabled", "Not found", _ASLEEP)
     if call.method not in webhook.config["methods"]:
         allowed = ", ".join(webhook.config["methods"])
-        text = f"This webhook takes {allowed}."
-        raise Refused(405, "method", "Method not allowed", text, {"Allow": allowed})
-    authentication.check_headers(way, credential, call)
+        raise Refused(405, "method", "Method not allowed", f"This webhook takes {allowed}.", {"Allow": allowed})
+    authentication.check_headers(webhook.config["authentication"], credential, call)
     if call.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(415, "packed", "Unsupported media type", "Send the body as it is, without Content-Encoding.")
-    waits = webhook.config["respond"] == "workflow"
-    with webhook_limits().waiter() if waits else nullcontext():
-        with webhook_limits().room(_size(webhook)):
-            receiving.body = _proven_body(way, credential, receiving)
-            taken = _stored(receiving, receiving.body)
-        receiving.body = None
-        WEBHOOK_CALLS.labels("accepted" if taken.started else "duplicate").inc()
-        if taken.started is not None:
-            announce(taken.started, "webhook")
-        response = (
-            _waited(taken, receiving.watch, webhook.config["waitMs"])
-            if waits
-            else fixed(webhook.config["response"], taken.execution_id)
-        )
-    if taken.started is None:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
 
 
 def _proven_body(way: dict[str, Any], credential: Credential | None, receiving: _Receiving) -> bytes:
@@ -113,11 +112,14 @@ def _proven_body(way: dict[str, Any], credential: Credential | None, receiving: 
 
 
 def _stored(receiving: _Receiving, body: bytes) -> Taken:
-    """The run that the call starts. The webhook is read again: it may have changed while the body came."""
+    """The run that the call starts. The webhook is read again: it may have ended, or have another version,
+    while the body came.
+    """
     webhook_limits().check_rate(receiving.webhook.trigger_id, receiving.webhook.config["rate"])
     call, now = receiving.call, webhooks.find(connection(), receiving.call.path)
     if now is None or not now.live or now.trigger_id != receiving.webhook.trigger_id:
         raise Refused(404, "gone", "Not found", _ASLEEP)
+    now = replace(now, config=receiving.webhook.config)
     input = {"method": call.method, "path": call.path, "query": call.query, "headers": call.shown}
     input["body"] = value_of(body, call.content_type)
     status = None if now.config["respond"] == "workflow" else (now.config["response"] or {}).get("status", 202)
@@ -126,9 +128,15 @@ def _stored(receiving: _Receiving, body: bytes) -> Taken:
     return take(now, input, once, row, len(body))
 
 
-def _waited(taken: Taken, watch: Stopwatch, wait_ms: int) -> Response:
-    response = answer_of(taken.execution_id, wait_ms / 1000)
-    note_answered(taken.delivery_id, response.status_code, watch)
+def _announce(taken: Taken) -> None:
+    WEBHOOK_CALLS.labels("accepted" if taken.started else "duplicate").inc()
+    if taken.started is not None:
+        announce(taken.started, "webhook")
+
+
+def _waited(taken: Taken, receiving: _Receiving) -> Response:
+    response = answer_of(taken.execution_id, receiving.webhook.config["waitMs"] / 1000)
+    note_answered(taken.delivery_id, response.status_code, receiving.watch)
     return response
 
 

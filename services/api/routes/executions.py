@@ -10,6 +10,7 @@ from services.api.events import EventStream
 from services.api.operation import operation
 from services.api.preferences import wait_s, wait_until_over
 from services.api.publishing import outbox
+from services.api.schemas import ai
 from services.api.schemas import executions as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
 from shared import ids
@@ -18,7 +19,7 @@ from shared.db import audit
 from shared.domain.errors import Conflict, NotFound
 from shared.engine.cancel import CancelResult, cancel_execution
 from shared.metrics import EXECUTIONS_FINISHED
-from shared.queries import execution_list, executions, logs, steps
+from shared.queries import ai_usage, execution_list, executions, logs, steps
 from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
 from shared.settings import Settings
@@ -95,6 +96,21 @@ def _base_url() -> str:
     return settings.base_url
 
 
+@blueprint.get("/<execution:execution_id>/ai-usage")
+@operation(Action.EXECUTION_READ, {200: ai.AiUsage}, query=ai.ListCalls)
+def list_ai_usage(execution_id: UUID, query: ai.ListCalls) -> Response:
+    """List the calls of models that an execution made, with their sums.
+
+    By step; each call that was answered is there once, whatever became of its attempt.
+    """
+    visible_execution(execution_id)
+    try:
+        items, following = ai_usage.page(connection(), execution_id, after=query.cursor, limit=query.limit)
+    except ValueError:
+        raise ProblemError(422, "invalid-cursor", "Invalid cursor", "`cursor` is the nextCursor of a page.") from None
+    return answer({"totals": ai_usage.totals(connection(), execution_id), "items": items, "nextCursor": following})
+
+
 @blueprint.get("/<execution:execution_id>/logs")
 @operation(
     Action.EXECUTION_READ,
@@ -119,7 +135,9 @@ def list_logs(execution_id: UUID, query: schemas.ListLogs) -> Response:
 @blueprint.get("/<execution:execution_id>/events")
 @operation(
     Action.EXECUTION_READ,
-    {200: "Server-sent events: `snapshot`, then `step`, `progress`, `log`, and `end`."},
+    {
+        200: "Server-sent events: `snapshot`, then `step`, `progress`, `log`, `delta` (text of a model as it grows), and `end`."
+    },
 )
 def events(execution_id: UUID) -> Response:
     """Watch an execution live.

@@ -39,6 +39,7 @@ def _shape(node_type: NodeType) -> dict[str, Any]:
         "params": node_type.params.model_json_schema(),
         "ports": list(node_type.ports(node_type.example)),
         "example": node_type.example,
+        "examples": node_type.examples,
         "errorCodes": node_type.error_codes,
         "defaultTimeoutMs": node_type.default_timeout_ms,
     }

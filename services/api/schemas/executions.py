@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
+from services.api.schemas.ai import AiCall
 from services.api.schemas.base import Answer, Body, ExecutionId, Limit, Milliseconds, Query, UserId, WorkflowId
 
 Status = Literal["queued", "running", "waiting", "canceling", "success", "failed", "canceled"]
@@ -136,6 +137,7 @@ class Execution(Answer):
     steps_reused: int
     total_steps: int
     ai_tokens_used: int
+    ai_cost_usd: float = Field(description="Of calls with a known price.")
     api_calls_made: int
     revision: int
     stopping: Literal["fail"] | None = None
@@ -233,6 +235,8 @@ class Step(Answer):
     output_ref: ValueRef | None = None
     error: dict[str, Any] | None
     ai_tokens_used: int
+    ai_cost_usd: float | None = Field(default=None, description="Of `aiCalls`, which a single step has.")
+    ai_calls: list[AiCall] | None = None
     api_calls_made: int
 
 

@@ -76,6 +76,7 @@ class NodeTypeAnswer(Answer):
     params: dict[str, Any]
     ports: list[str]
     example: dict[str, Any]
+    examples: list[dict[str, Any]]
     error_codes: dict[str, str]
     default_timeout_ms: int
 
@@ -99,6 +100,7 @@ class Overview(Answer):
     last_executed_at: Milliseconds | None
     running: int
     ai_tokens_used: int
+    ai_cost_usd: float
     api_calls_made: int
 
 
@@ -142,6 +144,7 @@ class UserStats(Answer):
     average_ms: float | None
     last_executed_at: Milliseconds | None
     ai_tokens_used: int
+    ai_cost_usd: float
     api_calls_made: int
 
 

@@ -79,6 +79,7 @@ class WorkflowStats(Answer):
     p95_ms: float | None = None
     last_executed_at: Milliseconds | None
     ai_tokens_used: int
+    ai_cost_usd: float
     api_calls_made: int
 
 

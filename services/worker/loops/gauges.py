@@ -6,9 +6,10 @@ import psycopg
 
 from services.worker.loops.base import Loop, Tools
 from shared import metrics
-from shared.broker import POOLS, queue_depths, queue_names
+from shared.broker import queue_depths, queue_names
 from shared.db import letters
 from shared.log import get_logger
+from shared.pools import POOLS
 
 # Ready steps are those with a `due_at`, so this reads no finished one.
 OLDEST_READY = """

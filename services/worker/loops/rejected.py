@@ -7,9 +7,10 @@ import psycopg
 
 from services.worker.loops.base import Loop
 from shared import metrics
-from shared.broker import POOLS, queue_names
+from shared.broker import queue_names
 from shared.db import dead_messages
 from shared.log import get_logger
+from shared.pools import POOLS
 from shared.rejected import take_rejected
 
 _QUEUES = [name for pool in POOLS for name in queue_names(pool)]

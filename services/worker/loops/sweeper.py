@@ -7,9 +7,10 @@ import psycopg
 
 from services.worker.loops.base import Loop, Tools
 from shared import metrics
-from shared.broker import POOLS, PRIORITIES, queue_depths, queue_name
+from shared.broker import PRIORITIES, queue_depths, queue_name
 from shared.db.horizon import Horizon
 from shared.engine.sweep import LIMIT, QueueState, progress, something_due, sweep
+from shared.pools import POOLS
 
 _QUEUES = {queue_name(pool, priority): (pool, priority) for pool in POOLS for priority in range(len(PRIORITIES))}
 _MOST_ROUNDS = 20

@@ -11,8 +11,8 @@ from shared.credentials.base import Credential
 from shared.credentials.catalogue import credential_types
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.web import LOCAL
 
 CREDENTIAL = "cred-00000000000000000000000001"

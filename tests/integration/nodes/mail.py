@@ -17,7 +17,8 @@ from shared.credentials.base import Credential
 from shared.credentials.catalogue import credential_types
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
-from tests.contexts import RecordingContext
+from shared.nodes.testing import RecordingContext
+from tests.integration.nodes.serving import serving
 from tests.integration.nodes.web import LOCAL
 
 CREDENTIAL = "cred-00000000000000000000000001"
@@ -59,12 +60,13 @@ async def office(
 ) -> AsyncIterator[Office]:
     """A running mail server."""
     found = Office()
+    protocols: list[SMTP] = []
 
     def protocol() -> SMTP:
         with warnings.catch_warnings():
             # It does not notice TLS from the first byte.
             warnings.simplefilter("ignore")
-            return SMTP(
+            known = SMTP(
                 found,
                 hostname="mail.test",
                 tls_context=starttls,
@@ -74,6 +76,8 @@ async def office(
                 authenticator=found.login if auth else None,
                 data_size_limit=30_000_000,
             )
+            protocols.append(known)
+            return known
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
@@ -81,6 +85,12 @@ async def office(
         yield found
     finally:
         server.close()
+        for known in protocols:
+            if known.transport is not None:
+                known.transport.abort()
+        # What is aborted is told so in the loop's next turns.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 @dataclass(slots=True)
@@ -114,12 +124,8 @@ class Script:
 async def scripted(*answers: bytes) -> AsyncIterator[Script]:
     """A server that says these things."""
     script = Script(list(answers))
-    server = await asyncio.start_server(script.handle, "127.0.0.1", 0)
-    script.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(script.handle) as script.port:
         yield script
-    finally:
-        server.close()
 
 
 def mail_context(port: int, host: str = "localhost", security: str = "none", **fields: Any) -> RecordingContext:

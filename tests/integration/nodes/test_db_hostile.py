@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from services.standalone.servers.postgres import Postgres
-from tests.contexts import RecordingContext
+from shared.nodes.testing import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.databases import context_for, database_of, postgres_context, query, refused, run, value
+from tests.integration.nodes.serving import serving
 
 PASSWORD = "swordfish99"
 Part = Callable[[bytes], bytes]
@@ -58,12 +59,8 @@ class Liar:
 async def liar(*answers: bytes) -> AsyncIterator[Liar]:
     """A server that says these things; the first one before it hears anything."""
     found = Liar(list(answers))
-    server = await asyncio.start_server(found.handle, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(found.handle) as found.port:
         yield found
-    finally:
-        server.close()
 
 
 def context(type: str, port: int, tls: str = "disable") -> RecordingContext:
@@ -166,6 +163,22 @@ def test_a_server_that_lies_gets_neither_password_nor_file(type: str, answers: l
     run(scenario())
 
 
+def test_descriptions_of_columns_without_end_are_refused() -> None:
+    name = b"\xfd" + struct.pack("<I", 60_000)[:3] + b"a" * 60_000
+    column = b"\x03def\x00\x00\x00" + name + b"\x00\x0c" + struct.pack("<HIBHB", 45, 1, 253, 0, 0) + b"\x00\x00"
+    columns = b"".join(packet((number + 2) % 256, column) for number in range(120))
+    # One for each statement before the query itself.
+    before = [packet(2, MY_OK), *[packet(1, MY_OK)] * 5]
+    prepared = packet(1, MY_OK)
+
+    async def scenario() -> None:
+        async with liar(greeting(), *before, prepared, packet(1, b"\xfc\xff\xff") + columns) as server:
+            error = await refused(context("mysql", server.port), "SELECT 1", timeoutMs=10_000)
+            assert error.code == "ROW_TOO_LARGE", error.message
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("type", ["postgres", "mysql"])
 def test_who_wants_tls_never_goes_on_without_it(type: str) -> None:
     async def scenario() -> None:
@@ -194,13 +207,15 @@ async def behind_tls(port: int, tls: ssl.SSLContext) -> AsyncIterator[int]:
             writer.write(b"S")
             await writer.start_tls(tls)
             inner = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(copy(reader, inner[1]), copy(inner[0], writer))
+            try:
+                await asyncio.gather(copy(reader, inner[1]), copy(inner[0], writer))
+            finally:
+                inner[1].transport.abort()
+                with contextlib.suppress(OSError):
+                    await inner[1].wait_closed()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with serving(handle) as found:
+        yield found
 
 
 def test_postgres_over_tls_checks_certificate_and_name(

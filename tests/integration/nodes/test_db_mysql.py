@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contexts import RecordingContext
+from shared.nodes.testing import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.databases import context_for, query, refused, run, until, value
 from tests.servers.mariadb import READY_S, USER, MariaDB

@@ -11,8 +11,8 @@ import pytest
 from shared.credentials.catalogue import credential_types
 from shared.net.client import make_network
 from shared.nodes.base import NodeError
+from shared.nodes.testing import RecordingContext
 from shared.settings import Settings
-from tests.contexts import RecordingContext
 from tests.integration.nodes.databases import context_for, query, refused, run, value
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT {} FROM r"

@@ -11,6 +11,7 @@ import pytest
 from tests import aio
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.mail import mail_context, office, scripted, send, send_refused
+from tests.integration.nodes.serving import serving
 
 HELLO = b"220 mail.test\r\n"
 OK = b"250 ok\r\n"
@@ -131,13 +132,10 @@ def test_what_is_said_in_clear_before_tls_is_forgotten(tmp_path: Path) -> None:
         writer.close()
 
     async def scenario() -> None:
-        server = await asyncio.start_server(handle, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
         known = {"security": "starttls", "username": "ann", "password": "swordfish99"}
-        error = await send_refused(
-            mail_context(port, caCertificate=pem[pem.index("-----BEGIN CERT") :], **known), timeoutMs=5_000
-        )
-        server.close()
+        async with serving(handle) as port:
+            context = mail_context(port, caCertificate=pem[pem.index("-----BEGIN CERT") :], **known)
+            error = await send_refused(context, timeoutMs=5_000)
         assert error.code in {"SMTP_REFUSED", "SMTP_LOST"}
         assert all(line[:4].lower() in {b"ehlo", b"helo"} for line in heard)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from shared.nodes.base import NodeError
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.web import call, client, refused, respond, web
 
 System = socket.getaddrinfo

@@ -12,8 +12,8 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, StreamEnded
 
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.web import call, client
 

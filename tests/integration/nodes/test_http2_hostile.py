@@ -16,8 +16,8 @@ from h2.events import RequestReceived
 from hpack import Encoder
 
 from shared.nodes.base import NodeError
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.web import call, client
 

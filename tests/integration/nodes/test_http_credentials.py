@@ -9,8 +9,8 @@ import pytest
 
 from shared.credentials.base import Credential
 from shared.nodes.base import NodeError
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.secrets import ID, credential, vault
 from tests.integration.nodes.web import Request, Web, call, client, respond, web
 

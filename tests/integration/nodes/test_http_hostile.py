@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate
 from tests.integration.nodes.web import Answer, Request, call, client, fetch, raw, refused, respond, stall, web
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.test_http_hostile import flood, gzip_bomb
 from tests.integration.nodes.web import Answer, Request, call, client, fetch, raw, refused, respond, web
 

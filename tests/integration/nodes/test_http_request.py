@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.web import Request, call, client, fetch, raw, refused, respond, web
 
 

@@ -11,9 +11,9 @@ import pytest
 from shared.net.client import make_client
 from shared.net.tls import Tls
 from shared.nodes.base import NodeError
+from shared.nodes.testing import RecordingContext
 from shared.settings import Settings
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.certificates import certificate, self_signed
 from tests.integration.nodes.secrets import OTHER, credential, vault
 from tests.integration.nodes.web import call, client, respond, web

@@ -10,8 +10,8 @@ import pytest
 
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.secrets import ID, credential, vault
 from tests.integration.nodes.web import Request, Web, client, respond, stall, web
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from shared.nodes.base import NodeError
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.secrets import ID, credential, vault
 from tests.integration.nodes.web import Answer, Request, Web, call, client, respond, stall, web
 

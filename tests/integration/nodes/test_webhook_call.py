@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from shared.credentials.base import Credential
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 from tests.integration.nodes.secrets import ID, vault
 from tests.integration.nodes.web import Answer, client, raw, respond, stall, web
 

@@ -11,8 +11,8 @@ from shared.net.client import make_client
 from shared.net.pooled import HttpClient
 from shared.nodes.base import Done, NodeError
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from shared.settings import Settings
-from tests.contexts import RecordingContext
 
 LOCAL = "127.0.0.1/32"
 

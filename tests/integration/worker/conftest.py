@@ -26,6 +26,7 @@ from shared.db.few import FewConnections
 from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.engine.start import Started
+from shared.live import HintWriter
 from shared.net.addresses import AllowedNetworks
 from shared.net.network import Network
 from shared.nodes.catalogue import node_types
@@ -76,6 +77,8 @@ class Pipeline:
     publisher: Recorder
     store: Store
     payloads: Payloads
+    loop: asyncio.AbstractEventLoop
+    """Where its nodes run."""
     children: list[Started] = field(default_factory=list)
     """What its steps started."""
 
@@ -120,13 +123,15 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     registry, publisher, threads = Registry(), Recorder(), ThreadPoolExecutor(1)
+    # Nobody watches, and nobody listens there.
+    hints = HintWriter("redis://127.0.0.1:1")
     committer = Committer(scene.database_url, Options(worker="w"), lambda _: None)
     logs = LogWriter(scene.database_url, lambda _: None)
     children: list[Started] = []
     folder = {"FLOWVERSAL_BLOB_DIR": str(blob_folder)} if blob_folder else {}
     settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **folder})
     outside = Outside(settings, node_types(), lambda started, _: children.append(started))
-    network = Network(httpx2.AsyncClient(), AllowedNetworks())
+    network = Network(httpx2.AsyncClient(trust_env=False), AllowedNetworks())
     few = FewConnections(scene.database_url, application_name="payloads")
     store: Store = FileStore(blob_folder) if blob_folder else PostgresStore(few.borrow)
     payloads = Payloads(store, few.borrow, limits)
@@ -140,13 +145,15 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
         outside=outside,
         network=network,
         threads=threads,
+        hints=hints,
     )
-    yield Pipeline(runner, publisher, store, payloads, children)
+    yield Pipeline(runner, publisher, store, payloads, loop, children)
     committer.close()
     few.close()
     logs.close()
     outside.close()
     threads.shutdown()
+    hints.close()
     asyncio.run_coroutine_threadsafe(network.close(), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()

@@ -25,6 +25,7 @@ from services.worker.attempt import Runner
 from services.worker.context import StepContext
 from services.worker.payloads import Limits, Payloads
 from services.worker.running import Registry, Running
+from services.worker.step_ai import StepAi
 from shared.blob_files import FileStore
 from shared.broker import StepRef
 from shared.domain.outcome import Outcome
@@ -70,7 +71,9 @@ def machine_on(scene: Scene) -> Callable[[], RuleBasedStateMachine]:  # noqa: C9
             self.over: dict[tuple[str, str], str] = {}
             self.ended: str | None = None
             nothing: Any = None
-            self.contexts = lambda claimed: StepContext(claimed, nothing, nothing, nothing)
+            self.contexts = lambda claimed: StepContext(
+                claimed, nothing, nothing, nothing, ai=StepAi(claimed, nothing, nothing)
+            )
             self.runner = Runner(
                 nothing, Registry(), node_types(), Payloads(FileStore(Path("/nowhere")), nothing, Limits()), nothing
             )

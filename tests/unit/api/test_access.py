@@ -63,7 +63,7 @@ def test_viewers_change_no_workflow_and_start_nothing() -> None:
 
     building = {Action.WORKFLOW_WRITE, Action.TRIGGER_OPERATE, Action.EXECUTION_START, Action.EXECUTION_CANCEL}
     credentials = {Action.CREDENTIAL_READ, Action.CREDENTIAL_WRITE}
-    assert refused == building | credentials | {Action.USER_READ, Action.SYSTEM_READ}
+    assert refused == building | credentials | {Action.USER_READ, Action.SYSTEM_READ, Action.BUDGET_WRITE}
 
 
 def test_public_is_no_rule_that_somebody_could_have() -> None:

@@ -1,27 +1,41 @@
-"""What every node type keeps to; a new one is tested by being there."""
+"""What every node type keeps to, ours and those of other distributions; a new one is tested by being there."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from shared.domain.compiler import compile_definition
-from shared.domain.fields import IDENTIFIER
-from shared.domain.plan import ERROR_PORT
 from shared.nodes.base import NodeType
 from shared.nodes.catalogue import node_types
-from tests.factories import definition, node
+from shared.nodes.contract import raised_codes
+from shared.nodes.testing import check_node_type
 
-TYPES = pytest.mark.parametrize("node_type", node_types().values(), ids=node_types())
+ROOT = Path(__file__).parents[3]
 KNOWN = {
+    "aggregate",
     "approval",
     "branch",
     "db.query",
+    "code",
+    "date.time",
+    "deduplicate",
     "delay",
     "email.send",
     "fail",
+    "filter",
+    "format.csv",
+    "hash",
     "http.request",
     "notify",
+    "limit",
+    "merge",
+    "parse.csv",
+    "parse.html",
+    "parse.json",
+    "set",
     "simulate",
+    "sort",
+    "text",
     "transform",
     "wait.callback",
     "webhook.respond",
@@ -35,51 +49,25 @@ def test_the_first_node_types_are_found() -> None:
     assert list(node_types()) == sorted(node_types())
 
 
-@TYPES
-def test_it_is_documented(node_type: NodeType) -> None:
-    assert re.fullmatch(r"[a-z]+(\.[a-z]+)*", node_type.type)
-    assert all(len(text) >= 3 for text in (node_type.label, node_type.icon))
-    assert node_type.help.endswith(".")
-    assert type(node_type).__doc__
-    assert node_type.category in {"trigger", "action", "logic", "ai", "data"}
-    assert node_type.pool in {"default", "ai", "code"}
+@pytest.mark.parametrize("node_type", node_types().values(), ids=node_types())
+def test_it_keeps_to_the_contract(node_type: NodeType) -> None:
+    check_node_type(node_type)
 
 
-@TYPES
-def test_its_parameters_are_described_in_the_words_of_the_definition(node_type: NodeType) -> None:
-    schema = node_type.params.model_json_schema()
-    assert schema["additionalProperties"] is False
-    for name, part in schema["properties"].items():
-        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name)
-        assert part.get("description"), name
+@pytest.mark.parametrize("node_type", node_types().values(), ids=node_types())
+def test_its_icon_can_be_drawn(node_type: NodeType) -> None:
+    sprite = (ROOT / "services" / "dashboard" / "templates" / "parts" / "icons.html").read_text()
+    drawn = re.findall(r'^  \("([a-z-]+)", ', sprite, re.MULTILINE)
+    assert node_type.icon in drawn, f"add the icon {node_type.icon} to parts/icons.html, or use one of {drawn}"
 
 
-@TYPES
-def test_its_example_compiles_and_its_parameters_parse(node_type: NodeType) -> None:
-    plan = compile_definition(definition(node("a", node_type.type, node_type.example)), node_types())
-    values = plan.nodes["a"].params.evaluate({"input": {}})
-    assert isinstance(node_type.parse(values), node_type.params)
+@pytest.mark.parametrize("node_type", node_types().values(), ids=node_types())
+def test_data_types_show_examples(node_type: NodeType) -> None:
+    if node_type.category == "data" and node_type.type != "transform":
+        assert node_type.examples
+        assert all("output" in example for example in node_type.examples)
 
 
-@TYPES
-def test_its_error_codes_have_sentences(node_type: NodeType) -> None:
-    for code, sentence in node_type.error_codes.items():
-        assert re.fullmatch(r"[A-Z][A-Z0-9_]*|<code>", code)
-        assert sentence.endswith(".")
-
-
-@TYPES
-def test_its_ports_are_stable_names(node_type: NodeType) -> None:
-    ports = node_type.ports(node_type.example)
-    assert ports == node_type.ports(node_type.example)
-    assert len(set(ports)) == len(ports)
-    assert all(IDENTIFIER.fullmatch(port) and port != ERROR_PORT for port in ports)
-
-
-@TYPES
-@pytest.mark.parametrize("params", [{}, {"x": 1}, {"cases": 5}, {"cases": [5, {"port": 5}]}, {"default": []}])
-def test_odd_parameters_give_problems_and_no_exception(node_type: NodeType, params: dict[str, object]) -> None:
-    assert isinstance(node_type.ports(params), tuple)
-    for path, message in node_type.param_problems(params, frozenset()):
-        assert isinstance(path, str)
-        assert message
+def test_codes_are_found_in_a_source() -> None:
+    source = "raise NodeError('A', 'a')\nbase.NodeError(B, 'b')\nNodeError(code, 'c')\nOther('D')\nNodeError()"
+    assert raised_codes(source, {"B": "BB", "code": 5}) == {"A", "BB"}

@@ -8,8 +8,8 @@ import pytest
 
 from shared.nodes.base import Done, NodeError, Wait
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from tests import aio
-from tests.contexts import RecordingContext
 
 
 def run(kind: str, context: RecordingContext | None = None, **params: Any) -> Done | Wait:

@@ -7,9 +7,9 @@ import pytest
 
 from shared.nodes.base import NodeError, Respond
 from shared.nodes.catalogue import node_types
+from shared.nodes.testing import RecordingContext
 from shared.nodes.webhook_respond import MAX_BYTES
 from tests import aio
-from tests.contexts import RecordingContext
 
 PNG = {"base64": b64encode(b"\x89").decode(), "contentType": "image/png", "bytes": 1}
 

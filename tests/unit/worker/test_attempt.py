@@ -16,6 +16,7 @@ from services.worker.attempt import Runner, refused
 from services.worker.context import StepContext
 from services.worker.payloads import Limits, Payloads
 from services.worker.running import Registry, Running
+from services.worker.step_ai import StepAi
 from shared.blob_files import FileStore
 from shared.domain.compiler import compile_definition
 from shared.domain.errors import NodeError
@@ -53,13 +54,17 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
+def nothing(_: Claimed) -> None:
+    """No budget."""
+
+
 def run(loop: asyncio.AbstractEventLoop, error: BaseException | None, *, stopped: bool = False) -> Outcome:
     kind = type("OddOne", (Odd,), {"raises": error})()
     plan = compile_definition(definition(node("a", "odd", {})), {"odd": kind})
     claimed = Claimed((UUID(int=1), "a", ""), 7, 1, False, UUID(int=2), plan, plan.nodes["a"], {}, 0.0)
     running = Running(claimed.key, 7, stopped=stopped)
     with ThreadPoolExecutor(1) as threads:
-        ctx = StepContext(claimed, None, None, threads)  # type: ignore[arg-type]
+        ctx = StepContext(claimed, None, None, threads, ai=StepAi(claimed, nothing, None))  # type: ignore[arg-type]
         runner = Runner(loop, Registry(), {"odd": kind}, NOTHING_LARGE, lambda *_: UUID(int=3))
         return runner.run(claimed, running, ctx)
 

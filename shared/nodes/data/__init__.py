@@ -1,0 +1,1 @@
+"""What the data nodes share: fields of parameters, limits, comparisons."""
