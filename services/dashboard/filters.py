@@ -1,7 +1,10 @@
 """How values read on a page: durations as people say them, numbers with thin spaces, times relative."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -35,9 +38,10 @@ STATUS_ICONS = {
     "dismissed": "ban",
 }
 TRIGGER_ICONS = {"schedule": "clock", "execution": "workflow", "webhook": "hook"}
-CREDENTIAL_ICONS = frozenset({"key", "shield", "signature", "mail", "message", "database", "user", "sparkles", "globe"})
-_SAME_ICONS = {"key-round": "key", "message-square": "message"}
 _AGO = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+_SYMBOL = re.compile(r'^  \("([a-z-]+)", ', re.MULTILINE)
 
 
 def now_ms() -> int:
@@ -126,10 +130,15 @@ def plural(count: int, noun: str) -> str:
     return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
 
 
-def credential_icon(name: str) -> str:
-    """The icon of a credential type, which may come from somebody else: a key where the page has no such icon."""
-    known = _SAME_ICONS.get(name, name)
-    return known if known in CREDENTIAL_ICONS else "key"
+@lru_cache(maxsize=1)
+def _drawn() -> frozenset[str]:
+    """The icons that the page's own sprite has."""
+    return frozenset(_SYMBOL.findall((Path(__file__).parent / "templates" / "parts" / "icons.html").read_text()))
+
+
+def drawn(name: str, otherwise: str = "box") -> str:
+    """An icon's name, which may come from somebody else's type; another one where the sprite does not have it."""
+    return name if name in _drawn() else otherwise
 
 
 def ticks(text: str) -> Markup:
@@ -174,7 +183,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "plural": plural,
     "initials": initials,
-    "credential_icon": credential_icon,
+    "drawn": drawn,
     "ticks": ticks,
     "trigger_name": trigger_name,
     "choice": choice,
@@ -187,7 +196,7 @@ def install_filters(app: Flask) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(
         status_icons=STATUS_ICONS,
-        node_icons={name: found.icon for name, found in node_types().items()},
+        node_icons={name: drawn(found.icon) for name, found in node_types().items()},
         trigger_icons=TRIGGER_ICONS,
         now_ms=now_ms,
     )

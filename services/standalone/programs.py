@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 WORKER_STOP_S = 15.0
 WEB_STOP_S = 8.0
 CLOCKWORK_STOP_S = 8.0
+SLOW_WORKER = "worker-slow"
 SLOW_THREADS = 16
 """Steps at a time of the worker for all pools that the others leave out: they wait for models, or compute in processes."""
 GIVES_WAY = ["sh", str(Path(__file__).with_name("give_way.sh")), "10"]
@@ -27,7 +28,7 @@ def programs(settings: Settings, folder: DataFolder, servers: Servers, listening
     """Everything to start once the database is migrated: workers and clockwork first, the web server last."""
     env = _environment(settings, servers, listening.getsockname()[1]) | _vault(settings, folder)
     workers = [
-        _worker(str(number), _of_service(env, folder, "worker", 1 if number == 1 else None, settings), folder)
+        _worker(f"worker-{number}", _of_service(env, folder, "worker", 1 if number == 1 else None, settings), folder)
         for number in range(1, settings.workers + 1)
     ]
     slow = [pool for pool in POOLS if pool not in settings.worker_pools]
@@ -36,7 +37,7 @@ def programs(settings: Settings, folder: DataFolder, servers: Servers, listening
             "FLOWVERSAL_WORKER_POOL": ",".join(slow),
             "FLOWVERSAL_WORKER_THREADS": str(min(settings.worker_threads, SLOW_THREADS)),
         }
-        workers.append(_worker("slow", _of_service(env, folder, "worker", None, settings) | of_slow, folder))
+        workers.append(_worker(SLOW_WORKER, _of_service(env, folder, "worker", None, settings) | of_slow, folder))
     clockwork = Program(
         name="clockwork",
         argv=[sys.executable, "-m", "services.worker.clockwork"],
@@ -59,15 +60,15 @@ def programs(settings: Settings, folder: DataFolder, servers: Servers, listening
     return [web, *workers, clockwork]
 
 
-def _worker(suffix: str, env: dict[str, str], folder: DataFolder) -> Program:
+def _worker(name: str, env: dict[str, str], folder: DataFolder) -> Program:
     return Program(
-        name=f"worker-{suffix}",
+        name=name,
         argv=[*GIVES_WAY, sys.executable, "-m", "services.worker"],
         env=env,
-        log=folder.log(f"worker-{suffix}"),
+        log=folder.log(name),
         cwd=ROOT,
         stop_s=WORKER_STOP_S,
-        worker_id=lambda: _worker_id(suffix),
+        worker_id=lambda: _worker_id(name),
     )
 
 
@@ -111,5 +112,5 @@ def _free_metrics_port(folder: DataFolder, service: str) -> int:
     return remembered_port(folder.part("ports") / f"metrics-{service}")
 
 
-def _worker_id(suffix: str) -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{suffix}-{secrets.token_hex(3)}"
+def _worker_id(name: str) -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{name.removeprefix('worker-')}-{secrets.token_hex(3)}"

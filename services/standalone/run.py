@@ -12,7 +12,7 @@ from services.standalone.folder import DataFolder
 from services.standalone.kept import KeptProgram, KeptServer
 from services.standalone.ports import listen_near
 from services.standalone.probe import Probe
-from services.standalone.programs import programs
+from services.standalone.programs import SLOW_WORKER, programs
 from services.standalone.roll import Roll
 from services.standalone.servers.chosen import Servers, choose
 from services.standalone.supervisor import StopAsked, Supervisor
@@ -71,11 +71,13 @@ class Start:
             supervisor.muted = BROKER_IS_STARTING
             supervisor.start_servers([server for server in kept if server.server is servers.rabbitmq])
         prepared = self._prepare(supervisor, servers, url, roll)
-        supervisor.start_programs(others)
+        supervisor.start_programs([kept for kept in others if kept.name != SLOW_WORKER])
         probe = Probe(f"{url}/readyz")
         while not probe.succeeded():
             self._check_stop()
             supervisor.tick()
+        # Nobody waits for it: what it runs takes its time anyway.
+        supervisor.start_programs([kept for kept in others if kept.name == SLOW_WORKER])
         self._show_banner(servers, prepared, url)
         self._stay(supervisor, servers)
 

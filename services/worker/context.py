@@ -52,6 +52,7 @@ class StepContext:
         self.answer = answer
         self.callback_urls = callback_urls
         self.ai = ai
+        ai.masked = self.masked
         self._network = network
         self.tokens = 0
         self.api_calls = 0

@@ -18,6 +18,8 @@ class StepAi:
 
     def __init__(self, claimed: Claimed, check: Callable[[Claimed], None], hints: HintWriter) -> None:
         self.calls: list[AiCall] = []
+        self.masked: Callable[[str], str] = mask_tokens
+        """What may be seen of a text; the context, which knows the secrets that were opened, puts its own here."""
         self._claimed = claimed
         self._check = check
         self._hints = hints
@@ -48,4 +50,4 @@ class StepAi:
         text, self._timer, self._shown_at = self._text, None, monotonic()
         if text:
             # All of it at once, so that nothing can hide by being cut in two.
-            self._hints.show_text(self._claimed.key, self._claimed.attempt, mask_tokens(text[:MOST_TEXT]))
+            self._hints.show_text(self._claimed.key, self._claimed.attempt, self.masked(text[:MOST_TEXT]))

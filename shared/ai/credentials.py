@@ -40,14 +40,16 @@ def _base_url(text: str | None) -> str | None:
     return text.strip()
 
 
+ApiKey = Annotated[SecretStr, AfterValidator(_plain)]
+BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
 Price = Annotated[Decimal | None, Field(ge=0, le=1_000_000, max_digits=16, decimal_places=9)]
 
 
 class AiFields(Fields):
     """Fields of every provider. The prices replace those of the table for all models of the credential."""
 
-    api_key: Annotated[SecretStr, AfterValidator(_plain)]
-    base_url: Annotated[str | None, AfterValidator(_base_url)] = None
+    api_key: ApiKey
+    base_url: BaseUrl = None
     input_price: Price = Field(None, description="Your price for a million input tokens in USD, if you have your own.")
     output_price: Price = Field(None, description="Your price for a million output tokens in USD.")
     cached_price: Price = Field(

@@ -11,6 +11,7 @@ from shared.domain.values import from_json, to_json
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 _MOST_PROBLEMS = 3
 _MOST_BYTES = 32_000_000
+_MOST_PARTS = 20_000
 
 
 class SchemaError(ValueError):
@@ -46,11 +47,47 @@ def value_of(text: str, schema: dict[str, Any]) -> Any:
 
 
 def _validator(schema: dict[str, Any]) -> Any:
+    if _Unfolded(schema).size(schema) > _MOST_PARTS:
+        raise SchemaError(
+            "written out without references it would be too large: let fewer of its parts refer to others"
+        )
     try:
         # Nothing is fetched for a schema, and no pattern in it can take longer than its text is long.
         return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
     except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
         raise SchemaError((str(error).splitlines() or ["it cannot be read"])[0][:300]) from None
+
+
+class _Unfolded:
+    """How large a schema is where each reference within it is replaced by what it names; circles are followed once."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._known: dict[str, int] = {}
+
+    def size(self, part: Any) -> int:
+        """Parts, as far as it matters whether there are too many."""
+        if isinstance(part, list):
+            return min(sum(map(self.size, part)), _MOST_PARTS + 1)
+        if not isinstance(part, dict):
+            return 0
+        own = 1 + sum(map(self.size, part.values()))
+        name = part.get("$ref")
+        return min(own + (self._named(name) if isinstance(name, str) else 0), _MOST_PARTS + 1)
+
+    def _named(self, name: str) -> int:
+        if name not in self._known:
+            # A circle counts as nothing on its way back.
+            self._known[name] = 0
+            self._known[name] = self.size(self._target(name))
+        return self._known[name]
+
+    def _target(self, name: str) -> Any:
+        found: Any = self._root
+        for step in name.removeprefix("#").split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
 
 
 def _problem(error: jsonschema_rs.ValidationError) -> str:

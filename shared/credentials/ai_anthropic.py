@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from shared.ai.anthropic_chat import AnthropicChat
-from shared.ai.credentials import AiFields, try_models
+from shared.ai.credentials import AiFields, ApiKey, BaseUrl, try_models
 from shared.credentials.base import CredentialType
 from shared.net.network import Network
 
@@ -15,8 +15,8 @@ VERSION = "2023-06-01"
 class AnthropicFields(AiFields):
     """A key, and where it is good."""
 
-    api_key: SecretStr = Field(description="The API key, sk-ant-…")
-    base_url: str | None = Field(None, description="Another server with the same protocol.", max_length=2_000)
+    api_key: ApiKey = Field(description="The API key, sk-ant-…")
+    base_url: BaseUrl = Field(None, description="Another server with the same protocol.", max_length=2_000)
 
     def headers(self) -> dict[str, str]:
         """What proves who asks."""

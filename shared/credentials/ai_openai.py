@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr
 
-from shared.ai.credentials import AiFields, try_models
+from shared.ai.credentials import AiFields, ApiKey, BaseUrl, try_models
 from shared.ai.openai_chat import OpenAiChat
 from shared.credentials.base import CredentialType
 from shared.net.network import Network
@@ -13,10 +13,10 @@ from shared.net.network import Network
 class OpenAiFields(AiFields):
     """A key, and where it is good."""
 
-    api_key: SecretStr = Field(
+    api_key: ApiKey = Field(
         SecretStr(""), description="The API key; may stay empty for a server of your own that asks for none."
     )
-    base_url: str | None = Field(
+    base_url: BaseUrl = Field(
         None,
         description="Another server with the same protocol, for example http://localhost:11434/v1.",
         max_length=2_000,

@@ -25,6 +25,8 @@ PROVIDERS: dict[str, Provider] = {"ai.openai": OpenAiChat(), "ai.anthropic": Ant
 MOST_ANSWER_BYTES = 32_000_000
 """A stream takes about 300 bytes for a token."""
 _MOST_CHARACTERS = 4_000_000
+# Checking more than this would hold up every other step on the loop.
+_CHECKED_AT_ONCE = 200_000
 
 
 class ChatMessage(Params):
@@ -144,6 +146,8 @@ class AiChat(NodeType):
             raise NodeError(
                 "TIMEOUT", f"{host} gave no complete reply within {params.timeout_ms:,} ms.", retryable=True
             ) from None
+        if len(reply.text) > _CHECKED_AT_ONCE:
+            return Done(await asyncio.to_thread(_output, reply, call.used, request))
         return Done(_output(reply, call.used, request))
 
 

@@ -215,10 +215,18 @@ def _sometimes(connection: psycopg.Connection[Any], found: ExecutionRow) -> dict
             shape[name] = ids.encode(ids.EXECUTION, other)
     if found.parent_node is not None:
         shape["parentStepId"] = step_id(found.parent_node, found.parent_item or "")
-    if found.child_ai_tokens or found.child_api_calls:
-        shape |= {"childAiTokensUsed": found.child_ai_tokens, "childApiCallsMade": found.child_api_calls}
     if found.state == "failed":
         shape["error"] = _error(connection, found)
+    return shape | _of_children(found)
+
+
+def _of_children(found: ExecutionRow) -> dict[str, Any]:
+    """What the runs used that it waited for."""
+    shape: dict[str, Any] = {}
+    if found.child_ai_tokens or found.child_api_calls:
+        shape |= {"childAiTokensUsed": found.child_ai_tokens, "childApiCallsMade": found.child_api_calls}
+    if found.child_ai_cost_nano:
+        shape["childAiCostUsd"] = to_usd(found.child_ai_cost_nano)
     return shape
 
 

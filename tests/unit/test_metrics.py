@@ -9,10 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.request import urlopen
 
-from prometheus_client import Counter, Gauge, Histogram
+import pytest
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 from services.standalone.gunicorn_config import child_exit
 from shared import metrics
+from shared.domain.ai_call import AiCall
 
 ROOT = Path(__file__).parents[2]
 KINDS = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
@@ -109,3 +111,19 @@ def test_processes_of_a_service_are_summed_also_under_gevent(tmp_path: Path) -> 
 def test_a_web_process_that_ends_does_not_take_the_master_with_it() -> None:
     assert not metrics.shared_by_processes()
     child_exit(None, SimpleNamespace(pid=os.getpid()))
+
+
+def test_models_past_the_first_fifty_share_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_models", set())
+    metrics.count_ai_calls([AiCall(1, "stub", f"m{place}", 10, 5, 4, 7) for place in range(60)])
+    metrics.count_ai_calls([AiCall(1, "stub", "m3"), AiCall(1, "stub", "m99")])
+
+    def value(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(name, {"provider": "stub", **labels})
+
+    assert value("flowversal_ai_tokens_total", model="m3", kind="input") == 6
+    assert value("flowversal_ai_tokens_total", model="m3", kind="cached") == 4
+    assert value("flowversal_ai_tokens_total", model="other", kind="output") == 50
+    assert value("flowversal_ai_cost_nano_usd_total", model="other") == 70
+    assert value("flowversal_ai_unpriced_calls_total", model="other") == 1
+    assert value("flowversal_ai_tokens_total", model="m55", kind="input") is None

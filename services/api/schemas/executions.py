@@ -153,6 +153,7 @@ class Execution(Answer):
     parent_step_id: str | None = Field(default=None, description="The step that started it.")
     child_ai_tokens_used: int | None = Field(default=None, description="The part that runs used which it waited for.")
     child_api_calls_made: int | None = None
+    child_ai_cost_usd: float | None = None
     retry_of: str | None = None
     retries: list[str] | None = None
     error: ExecutionError | None = None

@@ -128,6 +128,11 @@ def _blab(how: str, state: str = "success") -> Case:
     return Case(how, Blab.type, {"credential": "{credential}", "url": "{url}", "how": how}, state)
 
 
+def _http(label: str, path: str, type: str, state: str = "success", **fields: str) -> Case:
+    params = {"credential": "{credential}", "method": "POST", "url": "{url}" + path, "body": {"a": 1}}
+    return Case(f"http-{label}", "http.request", params, state, type, fields)
+
+
 CASES = (
     _blab("output"),
     _blab("redirect"),
@@ -135,6 +140,17 @@ CASES = (
     _blab("large"),
     _blab("refused", "failed"),
     _blab("bug", "failed"),
+    _http("basic", "/echo", "http.basic", username="bob", password=PASSWORD),
+    _http("bearer", "/refused", "http.bearer", "failed", token=TOKEN),
+    _http("header", "/redirect", "http.header", name="X-Token", value=TOKEN),
+    _http("query", "/echo", "http.query", name="token", value=TOKEN),
+    Case(
+        "webhook",
+        "webhook.call",
+        {"credential": "{credential}", "url": "{url}/echo", "body": {"a": 1}},
+        credential_type="hmac",
+        fields={"secret": SIGNING_KEY},
+    ),
 )
 
 

@@ -22,7 +22,17 @@ from tests.e2e.stack import PASSWORD as SIGN_IN
 from tests.integration.api import serving
 from tests.servers.folder import ServerFolder
 
-PAGES = ("/", "/executions", "/workflows", "/approvals", "/admin", "/admin/errors", "/admin/executions", "/admin/users")
+PAGES = (
+    "/",
+    "/credentials",
+    "/executions",
+    "/workflows",
+    "/approvals",
+    "/admin",
+    "/admin/errors",
+    "/admin/executions",
+    "/admin/users",
+)
 LISTS = (
     "/executions",
     "/credentials",

@@ -42,7 +42,7 @@ class PastScene(Scene):
         with self.connection.transaction():
             ensure_week(self.connection, monday(at))
             new = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | secrets.randbits(60))
-            for table in (*PARTITIONED, "dead_letters"):
+            for table in (*PARTITIONED, "dead_letters", "ai_ledger"):
                 column = "id" if table == "executions" else "execution_id"
                 statement = f"UPDATE {table} SET {column} = %s WHERE {column} = %s"
                 self.connection.execute(statement.encode(), (new, execution_id))
@@ -59,7 +59,7 @@ class PastScene(Scene):
     def rows_of(self, execution_id: UUID) -> dict[str, int]:
         """Rows left of an execution by table, without tables that have none."""
         found = {}
-        for table in (*PARTITIONED, "dead_letters"):
+        for table in (*PARTITIONED, "dead_letters", "ai_ledger"):
             column = "id" if table == "executions" else "execution_id"
             count = f"SELECT count(*) AS n FROM {table} WHERE {column} = %s"
             found[table] = self.one(count, execution_id)["n"]

@@ -30,7 +30,7 @@ async def ask(
     """The output of one call, and what it did."""
     async with client(LOCAL) as http:
         found = context or RecordingContext(http, credentials={CREDENTIAL: secret})
-        found.http, found.credentials = http, {CREDENTIAL: secret}
+        found._http, found._credentials = http, {CREDENTIAL: secret}
         node = node_types()["ai.chat"]
         given = {"credential": CREDENTIAL, "model": "smollm2", "prompt": "Say hi."} | params
         done = await node.run(found, node.parse(given))

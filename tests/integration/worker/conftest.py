@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-import httpx2
 import pytest
 
 from services.worker.attempt import Runner
@@ -27,7 +26,7 @@ from shared.engine.batch import Options
 from shared.engine.committer import Committer
 from shared.engine.start import Started
 from shared.live import HintWriter
-from shared.net.addresses import AllowedNetworks
+from shared.net.client import make_network
 from shared.net.network import Network
 from shared.nodes.catalogue import node_types
 from shared.settings import Settings
@@ -116,6 +115,10 @@ def blob_folder() -> Path | None:
     return None
 
 
+async def _network(settings: Settings) -> Network:
+    return make_network(settings)
+
+
 @pytest.fixture
 def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator[Pipeline]:
     """Everything of a worker but its broker."""
@@ -129,9 +132,10 @@ def pipeline(scene: Scene, limits: Limits, blob_folder: Path | None) -> Iterator
     logs = LogWriter(scene.database_url, lambda _: None)
     children: list[Started] = []
     folder = {"FLOWVERSAL_BLOB_DIR": str(blob_folder)} if blob_folder else {}
-    settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **folder})
+    local = {"FLOWVERSAL_ALLOW_PRIVATE_NETWORKS": "127.0.0.1/32"}
+    settings = Settings.model_validate({"DATABASE_URL": scene.database_url, **local, **folder})
     outside = Outside(settings, node_types(), lambda started, _: children.append(started))
-    network = Network(httpx2.AsyncClient(trust_env=False), AllowedNetworks())
+    network = asyncio.run_coroutine_threadsafe(_network(settings), loop).result()
     few = FewConnections(scene.database_url, application_name="payloads")
     store: Store = FileStore(blob_folder) if blob_folder else PostgresStore(few.borrow)
     payloads = Payloads(store, few.borrow, limits)

@@ -6,26 +6,36 @@ from typing import Any
 
 import pytest
 
-from services.worker import context as contexts
+from shared import ids
 from shared.db import budgets
 from shared.db.budgets import BudgetKey
 from shared.domain.budget import Limit
-from shared.queries import ai_usage
+from shared.queries import ai_usage, executions
+from shared.queries.shapes import Viewer
 from shared.queries.stats import counted, recount
 from tests.factories import definition, node
 from tests.integration.clockwork.scene import Scene
-from tests.integration.nodes.asking_ai import CREDENTIAL, credential
+from tests.integration.nodes.asking_ai import CREDENTIAL, KEY
 from tests.integration.nodes.providers import chunks, failing, stream
 from tests.integration.nodes.web import Web
+from tests.integration.worker import vault
+from tests.integration.worker.calling import Calling
 from tests.integration.worker.conftest import Pipeline
+from tests.integration.worker.vault import stored
 
 PARAMS = {"credential": CREDENTIAL, "model": "gpt-4o-mini", "prompt": "Hi."}
 COST = 18_000
 
 
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the vault of the worker."""
+    monkeypatch.setenv("FLOWVERSAL_VAULT_KEY", vault.KEY.hex())
+
+
 @pytest.fixture
-def provider(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A stub that every credential leads to; its answer may be replaced."""
+def provider(key: None, scene: Scene, pipeline: Pipeline) -> Iterator[Web]:
+    """A stub that the credential leads to; its answer may be replaced."""
     loop = pipeline.loop
     site = Web({"/v1/chat/completions": stream(chunks("Hel", "lo"))})
 
@@ -46,14 +56,8 @@ def provider(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[We
 
     server = asyncio.run_coroutine_threadsafe(serve(), loop).result()
     site.port = server.sockets[0].getsockname()[1]
-    secret = credential("ai.openai", site.url("/v1"))
-
-    async def found(_: Any, id: str) -> Any:
-        assert id == CREDENTIAL
-        return secret
-
-    # The vault is not the business of these tests.
-    monkeypatch.setattr(contexts.StepContext, "credential", found)
+    fields = {"apiKey": KEY, "baseUrl": site.url("/v1")}
+    stored(scene.connection, scene.user_id, fields, type="ai.openai", id=ids.decode(ids.CREDENTIAL, CREDENTIAL))
     yield site
     asyncio.run_coroutine_threadsafe(close(), loop).result()
 
@@ -107,6 +111,25 @@ def test_budgets_of_workflow_and_user_stop_runs(scene: Scene, pipeline: Pipeline
     assert "It starts anew at" in error_of(scene, run)["message"]
     budgets.put(scene.connection, BudgetKey(scope, target, "month"), Limit(max_cost_nano=COST + 1), scene.user_id)
     assert ask(scene, pipeline)["state"] == "success"
+
+
+def test_what_a_child_cost_is_its_parents_too_and_counts_once(scene: Scene, calling: Calling, provider: Web) -> None:
+    ref = calling.begin(workflow=calling.add([node("work", "ai.chat", PARAMS)]))
+    child = calling.call(ref)
+    calling.run_child(child)
+    assert calling.report() == [ref]
+    assert calling.report() == []
+    parent, row = scene.execution(ref.execution_id), scene.execution(child)
+    assert (parent["ai_cost_nano"], parent["child_ai_cost_nano"], row["ai_cost_nano"]) == (0, COST, COST)
+    found = executions.row(scene.connection, ref.execution_id, Viewer(scene.user_id, everything=True))
+    assert found is not None
+    shape = executions.record(scene.connection, found)
+    assert shape["aiCostUsd"] == shape["childAiCostUsd"] == COST / 1e9
+    (standing,) = budgets.standings(scene.connection, ref.execution_id, Limit(110))
+    assert standing.why_not() is not None
+    calling.pipeline.follow(ref)
+    calling.pipeline.follow(ref._replace(node="last"))
+    assert counted(scene.connection) == recount(scene.connection)
 
 
 def test_a_rate_limit_is_tried_again_as_told(scene: Scene, pipeline: Pipeline, provider: Web) -> None:

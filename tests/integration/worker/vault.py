@@ -24,11 +24,12 @@ def stored(
     *,
     type: str = "hmac",
     key: bytes = KEY,
+    id: UUID | None = None,
     **more: Any,
 ) -> str:
     """The id of a new credential."""
     model: BaseModel = credential_types()[type].fields.model_validate(fields or {"secret": SECRET})
-    id = credentials.new_id(connection)
+    id = id or credentials.new_id(connection)
     sealed = sealed_fields(Keyring([key]), id, type, model)
     given = {"name": "n", "shared": False, "hosts": [], **more}
     credentials.insert(connection, id, owner_id, type=type, sealed=sealed, **given)

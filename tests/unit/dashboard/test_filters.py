@@ -1,9 +1,11 @@
 """How values read."""
 
 import pytest
+from flask import Flask
 
 from services.dashboard import filters
 from services.dashboard.pretty import pretty_json
+from shared.nodes.catalogue import node_types
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,14 @@ def test_words_in_backticks_are_code_and_the_rest_is_escaped():
 
 
 def test_types_of_others_have_an_icon_too():
-    assert filters.credential_icon("mail") == "mail"
-    assert filters.credential_icon("message-square") == "message"
-    assert filters.credential_icon("made-up") == "key"
+    assert filters.drawn("mail", "key") == "mail"
+    assert filters.drawn("made-up", "key") == "key"
+    assert filters.drawn("made-up") == "box"
+
+
+def test_every_node_type_has_an_icon_that_can_be_drawn():
+    app = Flask("services.dashboard")
+    filters.install_filters(app)
+    icons = app.jinja_env.globals["node_icons"]
+    assert icons.keys() == node_types().keys()
+    assert (icons["code"], icons["http.request"]) == ("code", "globe")
