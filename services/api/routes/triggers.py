@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from services.api.access import visible_workflow
 from services.api.operation import operation
-from services.api.registered import NO_TRIGGER, note, trigger_shape, visible_trigger
+from services.api.registered import NO_TRIGGER, note, trigger_shape, trigger_shapes, visible_trigger
 from services.api.schemas import triggers as schemas
 from services.api.schemas.base import Nothing
 from shared.auth.access import Action
@@ -30,7 +30,7 @@ def index(workflow_id: UUID) -> Response:
     With the next runs of schedules and the last firings of each. Manual starts and the API are always there and not listed.
     """
     workflow = visible_workflow(workflow_id)
-    return answer({"items": queries.listed(connection(), workflow_id, enabled=workflow.enabled)})
+    return answer({"items": trigger_shapes(workflow, triggers.of_workflow(connection(), workflow_id))})
 
 
 @blueprint.get("/<name>")

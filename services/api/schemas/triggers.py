@@ -131,6 +131,7 @@ class Trigger(Answer):
     waiting: int = Field(description="Firings that will start a run in a moment, or once it is resumed.")
     fires: list[Fire] = Field(description="The last ten.")
     schedule: Due | None = None
+    url: str | None = Field(None, description="Where a webhook is called; for who may start runs.")
 
 
 class TriggerList(Answer):
