@@ -93,7 +93,9 @@ def _problem(model: type[BaseModel], under: str, kind: str, location: tuple[int 
         return Problem(path, _unknown(str(location[-1]), model) if len(location) == 1 else "Unknown field.")
     if kind == "missing":
         return Problem(path, "This field is required.")
-    return Problem(path, message.removeprefix("Value error, ").rstrip(".") + ".")
+    # Pydantic counts the characters of a secret as items of a value.
+    plain = message.replace("Value should have", "This should have").replace(" items after validation", " characters")
+    return Problem(path, plain.removeprefix("Value error, ").rstrip(".") + ".")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

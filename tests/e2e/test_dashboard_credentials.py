@@ -70,7 +70,7 @@ def test_one_is_made_by_keyboard_and_its_secret_is_gone(stack: Stack, signed_in:
     expect(page.locator("#field-secret")).to_be_focused()
     page.keyboard.type("short")
     page.keyboard.press("Enter")
-    expect(page.locator("#error-secret")).to_contain_text("at least 16")
+    expect(page.locator("#error-secret")).to_contain_text("at least 16 characters")
     expect(page.locator("#field-secret")).to_be_focused()
     expect(page.locator("#field-secret")).to_have_attribute("aria-invalid", "true")
     page.keyboard.press("Tab")

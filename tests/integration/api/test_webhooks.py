@@ -214,3 +214,16 @@ def test_a_caller_of_addresses_that_do_not_exist_is_slowed_down(hook: Make, app:
     statuses = [stranger.post(f"/hooks/nothing{number}").status_code for number in range(101)]
     assert statuses == [404] * 100 + [429]
     assert hook()().status_code == 202
+
+
+def test_the_address_is_answered_to_who_may_start_runs(
+    hook: Make, person: Callable[..., Caller], admin: Caller, connection: Connection
+) -> None:
+    made, viewer = hook(), person("vera", "viewer")
+    connection.execute("UPDATE workflows SET shared = true")
+    place = f"/workflows/{made.workflow}/triggers"
+    (found,) = admin("GET", place).json["items"]
+    assert found["url"].startswith("http")
+    assert found["url"].endswith(made.path)
+    assert admin("GET", f"{place}/hook").json["url"] == found["url"]
+    assert "url" not in viewer("GET", place).json["items"][0]
