@@ -4,21 +4,20 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from random import random
 from typing import Any
 from uuid import UUID
 
 from services.worker import scope
 from services.worker.context import StepContext
 from services.worker.masking import masked_outcome
+from services.worker.outcomes import checked, failed, note, outcome_of, wait_s
 from services.worker.parameters import evaluate
 from services.worker.payloads import Payloads, too_large
 from services.worker.running import Registry, Running
 from shared import ids
 from shared.callbacks import PATH, mask_tokens
 from shared.domain.errors import InvalidValue, NodeError, StaleFence, TooLarge, Unavailable
-from shared.domain.outcome import CHILD, Ask, Kind, Outcome
+from shared.domain.outcome import CHILD, Kind, Outcome
 from shared.domain.values import to_json
 from shared.engine.requests import Claimed
 from shared.engine.respond import Answered
@@ -26,9 +25,6 @@ from shared.expr import ExpressionError
 from shared.log import get_logger
 from shared.nodes.base import Call, Done, NodeType, Respond, Wait
 
-MAX_ASK_BYTES = 1_000_000
-# Up to six bytes for each character, where all of them are control characters.
-MAX_ERROR_BYTES = 6 * 4_000 + 1_000
 _log = get_logger(__name__)
 
 
@@ -87,7 +83,7 @@ class Runner:
         try:
             return replace(outcome, input=self._payloads.keep(claimed, running, given))
         except NodeError as error:
-            return replace(outcome, input=_note(error))
+            return replace(outcome, input=note(error))
 
     def _attempt(self, claimed: Claimed, running: Running, ctx: StepContext, given: "_Given") -> Outcome:
         """The outcome, whatever is raised."""
@@ -97,7 +93,7 @@ class Runner:
             raise
         except StaleFence:
             # Nobody will take this outcome; whoever has the step now hands in another.
-            return _outcome(claimed, Kind.STOPPED, ctx, input=given.text)
+            return outcome_of(claimed, Kind.STOPPED, ctx, input=given.text)
         except NodeError as error:
             return failed(claimed, error, ctx=ctx, given=given.text)
         except ExpressionError as error:
@@ -107,7 +103,7 @@ class Runner:
             return failed(claimed, reason, ctx=ctx, given=given.text)
         except (CancelledError, asyncio.CancelledError):
             if running.stopped:
-                return _outcome(claimed, Kind.STOPPED, ctx, input=given.text)
+                return outcome_of(claimed, Kind.STOPPED, ctx, input=given.text)
             text = f"The node canceled itself; this is a bug of the node type {claimed.node.type!r}."
             return failed(claimed, NodeError("NODE_BUG", text, retryable=True), ctx=ctx, given=given.text)
         except Exception as error:  # noqa: BLE001 - third-party nodes may raise anything
@@ -132,9 +128,9 @@ class Runner:
         """A scope opens; a loop over nothing is over at once. A worker runs a scope twice: see `_collect`."""
         values = scope.values_of(claimed, params, self._most)
         if values == ():
-            return _outcome(claimed, Kind.DONE, ctx, output=scope.result_of(claimed, self._most).decode())
+            return outcome_of(claimed, Kind.DONE, ctx, output=scope.result_of(claimed, self._most).decode())
         kept = None if values is None else self._payloads.keep_items(claimed, running, values)
-        return _outcome(claimed, Kind.OPEN, ctx, items=kept)
+        return outcome_of(claimed, Kind.OPEN, ctx, items=kept)
 
     def _collect(self, claimed: Claimed, running: Running, ctx: StepContext) -> Outcome:
         """The steps of a scope are over: what they have left is its output."""
@@ -142,7 +138,7 @@ class Runner:
         output = self._payloads.keep(claimed, running, scope.result_of(found, self._most))
         error = scope.error_of(claimed)
         if error is None:
-            return _outcome(claimed, Kind.DONE, ctx, output=output)
+            return outcome_of(claimed, Kind.DONE, ctx, output=output)
         return replace(failed(claimed, error, ctx=ctx), output=output)
 
     def _call(
@@ -199,7 +195,7 @@ class Runner:
         try:
             raw = to_json(params, max_bytes=self._most)
         except InvalidValue as error:
-            given.text = _note(error)
+            given.text = note(error)
             return
         if len(raw) <= self._payloads.limits.offload:
             given.text = mask_tokens(raw.decode())
@@ -210,12 +206,12 @@ class Runner:
         self, claimed: Claimed, running: Running, ctx: StepContext, given: str | None, result: Done | Wait
     ) -> Outcome:
         if isinstance(result, Wait):
-            return _outcome(claimed, Kind.WAIT, ctx, due_s=_wait_s(result), ask=_checked(result.ask))
+            return outcome_of(claimed, Kind.WAIT, ctx, due_s=wait_s(result), ask=checked(result.ask))
         raw = to_json(result.output, max_bytes=self._most)
         if ctx.redactor is not None and ctx.redactor.found_in(raw):
             raw = to_json(ctx.redactor.value(result.output), max_bytes=self._most)
         output = self._payloads.keep(claimed, running, raw)
-        return _outcome(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
+        return outcome_of(claimed, Kind.DONE, ctx, port=result.port, input=given, output=output)
 
 
 def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call | Respond]) -> Done | Wait | Call | Respond:
@@ -227,75 +223,6 @@ def _run_pure(coroutine: Coroutine[Any, Any, Done | Wait | Call | Respond]) -> D
         return result
     coroutine.close()
     raise NodeError("NODE_BUG", "The node type says it is pure, but it awaits something.")
-
-
-def failed(claimed: Claimed, error: NodeError, *, ctx: StepContext | None = None, given: str | None = None) -> Outcome:
-    """The outcome of an attempt that failed."""
-    message = error.message if ctx is None else ctx.masked(error.message)
-    return _outcome(
-        claimed,
-        Kind.FAILED,
-        ctx,
-        input=given,
-        error=_error_json(error.code, message, retryable=error.retryable),
-        error_code=error.code,
-        retryable=error.retryable,
-        retry_after_s=error.retry_after_s,
-        jitter=random(),  # noqa: S311 - back-off, not a secret
-    )
-
-
-def refused(outcome: Outcome, error: BaseException) -> Outcome:
-    """The failure of an attempt whose outcome Postgres would not store; what it used still counts."""
-    reason = (str(error).splitlines() or ["it gave no reason"])[0]
-    text = f"Postgres refused the step's output: {reason}"
-    return replace(
-        outcome,
-        kind=Kind.FAILED,
-        port=None,
-        input=None,
-        output=None,
-        error=_error_json("INVALID_OUTPUT", text, retryable=False),
-        error_code="INVALID_OUTPUT",
-        retryable=False,
-    )
-
-
-def _outcome(claimed: Claimed, kind: Kind, ctx: StepContext | None, **fields: Any) -> Outcome:
-    return Outcome(
-        key=claimed.key,
-        kind=kind,
-        fence=claimed.fence,
-        touches=claimed.plan.touches(*claimed.key[1:]),
-        ai_tokens=ctx.tokens if ctx else 0,
-        ai_calls=tuple(ctx.ai.calls) if ctx else (),
-        api_calls=ctx.api_calls if ctx else 0,
-        **fields,
-    )
-
-
-def _error_json(code: str, message: str, *, retryable: bool) -> str:
-    """An error as JSON that Postgres takes, whatever characters its message has."""
-    clean = mask_tokens(message)[:4_000].encode("utf-8", "replace").decode().replace("\x00", "?")
-    return to_json({"code": code, "message": clean, "retryable": retryable}, max_bytes=MAX_ERROR_BYTES).decode()
-
-
-def _note(error: Exception) -> str:
-    """In place of an input."""
-    return to_json({"notStored": str(error)[:1_000]}, max_bytes=MAX_ERROR_BYTES).decode()
-
-
-def _wait_s(wait: Wait) -> float | None:
-    if wait.until is not None:
-        return max(0.0, (wait.until - datetime.now(UTC)).total_seconds())
-    return None if wait.for_ms is None else wait.for_ms / 1000
-
-
-def _checked(ask: Ask | None) -> Ask | None:
-    """The question as it is; raises InvalidValue where Postgres could not take its text."""
-    if ask is not None:
-        to_json([ask.message, *ask.approvers], max_bytes=MAX_ASK_BYTES)
-    return ask
 
 
 def _limit(claimed: Claimed) -> tuple[float, str]:

@@ -10,9 +10,10 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from services.worker.attempt import Runner, failed, refused
+from services.worker.attempt import Runner
 from services.worker.context import StepContext
 from services.worker.logs import LogWriter
+from services.worker.outcomes import failed, refused
 from services.worker.outside import Outside
 from services.worker.running import Registry, Running, hold
 from services.worker.step_ai import StepAi

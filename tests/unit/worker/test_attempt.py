@@ -12,8 +12,9 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.worker.attempt import Runner, refused
+from services.worker.attempt import Runner
 from services.worker.context import StepContext
+from services.worker.outcomes import refused
 from services.worker.payloads import Limits, Payloads
 from services.worker.running import Registry, Running
 from services.worker.step_ai import StepAi
