@@ -13,6 +13,10 @@ from shared.domain.errors import NodeError
 
 RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"
 INVALID_RESPONSE = "INVALID_RESPONSE"
+MOST_EVENT_BYTES = 1_000_000
+MOST_EVENT_LINES = 2_000
+_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_LONGEST_END = 4
 _SENT = frozenset({"accept", "content-type", "anthropic-version", "anthropic-beta"})
 
 
@@ -54,7 +58,7 @@ class _Bounded(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             response.status_code,
             headers=response.headers,
-            stream=_Counted(response, self._most_bytes),
+            stream=_Counted(response, self._most_bytes, events=_is_events(response)),
             extensions={"http_version": version},
         )
 
@@ -63,12 +67,19 @@ class _Bounded(httpx2.AsyncBaseTransport):
             self._on_sent()
 
 
-class _Counted(httpx2.AsyncByteStream):
-    """The body of an answer, up to a limit."""
+def _is_events(response: httpx2.Response) -> bool:
+    return bool(response.headers.get("content-type", "").lower().startswith("text/event-stream"))
 
-    def __init__(self, response: httpx2.Response, most_bytes: int) -> None:
+
+class _Counted(httpx2.AsyncByteStream):
+    """The body of an answer, up to a limit. Of a stream of events whole ones only, each within limits of its own: a
+    decoder may take much longer for one that never ends.
+    """
+
+    def __init__(self, response: httpx2.Response, most_bytes: int, *, events: bool) -> None:
         self._response = response
         self._left = most_bytes
+        self._events = Events() if events else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The chunks as they arrive."""
@@ -76,8 +87,38 @@ class _Counted(httpx2.AsyncByteStream):
             self._left -= len(chunk)
             if self._left < 0:
                 raise NodeError(RESPONSE_TOO_LARGE, "The answer is larger than any reply may be: lower `maxTokens`.")
-            yield chunk
+            whole = chunk if self._events is None else self._events.add(chunk)
+            if whole:
+                yield whole
+        if self._events is not None and self._events.rest:
+            yield bytes(self._events.rest)
 
     async def aclose(self) -> None:
         """Give the connection back, or close it."""
         await self._response.aclose()
+
+
+class Events:
+    """Server-sent events, put together of chunks. `rest` is the beginning of one that is not over."""
+
+    def __init__(self) -> None:
+        self.rest = bytearray()
+        self._lines = 0
+
+    def add(self, chunk: bytes) -> bytes:
+        """The events that are whole now. Raises NodeError INVALID_RESPONSE for one that is too long."""
+        since = max(0, len(self.rest) - _LONGEST_END + 1)
+        self.rest += chunk
+        self._lines += _lines(chunk)
+        end = max((at + len(mark) for mark in _ENDS if (at := self.rest.rfind(mark, since)) >= 0), default=0)
+        whole = bytes(self.rest[:end])
+        if whole:
+            del self.rest[:end]
+            self._lines = _lines(self.rest)
+        if len(self.rest) > MOST_EVENT_BYTES or self._lines > MOST_EVENT_LINES:
+            raise NodeError(INVALID_RESPONSE, "The answer is no stream of events: one of them has no end.")
+        return whole
+
+
+def _lines(text: bytes | bytearray) -> int:
+    return text.count(b"\n") + text.count(b"\r")

@@ -1,6 +1,5 @@
 """Replies that follow a JSON Schema: the schema checked before, the reply after."""
 
-import re
 from typing import Any
 
 import jsonschema_rs
@@ -8,7 +7,7 @@ import jsonschema_rs
 from shared.domain.errors import InvalidValue
 from shared.domain.values import from_json, to_json
 
-_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
+_FENCE = "```"
 _MOST_PROBLEMS = 3
 _MOST_BYTES = 32_000_000
 _MOST_PARTS = 20_000
@@ -30,9 +29,8 @@ def check_schema(schema: dict[str, Any]) -> None:
 def value_of(text: str, schema: dict[str, Any]) -> Any:
     """The JSON value of a reply; fences of Markdown around it are taken off. Raises SchemaError, ReplyError."""
     validator = _validator(schema)
-    fenced = _FENCED.fullmatch(text)
     try:
-        value = from_json(fenced[1] if fenced else text)
+        value = from_json(_unfenced(text))
         to_json(value, max_bytes=_MOST_BYTES)
     except InvalidValue:
         raise ReplyError("it is no JSON that can be kept") from None
@@ -46,8 +44,20 @@ def value_of(text: str, schema: dict[str, Any]) -> Any:
     return value
 
 
+def _unfenced(text: str) -> str:
+    """What is between fences; without a regular expression, for some texts take those very long."""
+    whole = text.strip()
+    first, _, rest = whole.partition("\n")
+    fenced = first.strip() in (_FENCE, f"{_FENCE}json") and rest.endswith(_FENCE)
+    return rest.removesuffix(_FENCE) if fenced else text
+
+
 def _validator(schema: dict[str, Any]) -> Any:
-    if _Unfolded(schema).size(schema) > _MOST_PARTS:
+    try:
+        parts = _Unfolded(schema).size(schema)
+    except RecursionError:
+        raise SchemaError("its references follow each other too far: let fewer of its parts refer to others") from None
+    if parts > _MOST_PARTS:
         raise SchemaError(
             "written out without references it would be too large: let fewer of its parts refer to others"
         )

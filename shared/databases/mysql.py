@@ -7,7 +7,7 @@ from typing import Any
 
 import pymysql
 
-from shared.databases.mysql_link import Link, MySQLServer, RowTooLong, kill_query
+from shared.databases.mysql_link import USUAL_BYTES, Link, MySQLServer, RowTooLong, kill_query
 from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
 from shared.databases.stop import Stop
@@ -38,17 +38,21 @@ def ask_mysql(server: MySQLServer, sock: socket.socket, request: Request, stop: 
         link = Link(server, sock, answer_s=min(_CONNECT_S, request.timeout_s))
         return _asked(link, settings, len(values), request)
     except RowTooLong:
-        raise row_too_large(request.max_bytes) from None
+        raise row_too_large(request.max_bytes) if link is not None else _no_mysql(server, "DB_CONNECT") from None
     except (pymysql.MySQLError, OSError) as error:
         raise _failure(error, server, request, connected=link is not None) from None
     except (struct.error, LookupError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError):
-        text = f"What answers at {server.host}, port {server.port}, does not keep to the protocol of MySQL."
-        raise NodeError("DB_CONNECT" if link is None else "DB_ERROR", text) from None
+        raise _no_mysql(server, "DB_CONNECT" if link is None else "DB_ERROR") from None
     finally:
         if link is not None:
             link.cut()
             if stop.is_set:
                 kill_query(server, address, int(link.server_thread_id[0]))
+
+
+def _no_mysql(server: MySQLServer, code: str) -> NodeError:
+    text = f"What answers at {server.host}, port {server.port}, does not keep to the protocol of MySQL."
+    return NodeError(code, text)
 
 
 def _asked(link: Link, settings: list[str], count: int, request: Request) -> Answer:
@@ -69,7 +73,7 @@ def _asked(link: Link, settings: list[str], count: int, request: Request) -> Ans
     link.answer_within(request.timeout_s + 1)
     answer = _collected(link, f"EXECUTE flowversal{f' USING {using}' if using else ''}", request)
     if request.write:
-        link.max_row_bytes = None
+        link.max_row_bytes = USUAL_BYTES
         link.query("COMMIT")
     return answer
 

@@ -17,6 +17,8 @@ from shared.net.certificates import tls_context
 
 _KILL_S = 2.0
 _SLACK_BYTES = 1_000_000
+USUAL_BYTES = 1_000_000
+"""The most of an answer that has no rows: of a login, or of the end of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ _Connection: Any = pymysql.connections.Connection
 class Link(_Connection):  # type: ignore[misc]
     """An open connection. No local file is ever sent, no option file read, no password sent in clear without TLS."""
 
-    max_row_bytes: int | None = None
+    max_row_bytes: int = USUAL_BYTES
     _arrived = 0
     _adding_up = False
 
@@ -107,7 +109,7 @@ class Link(_Connection):  # type: ignore[misc]
 
     def _read_bytes(self, num_bytes: int) -> bytes:
         self._arrived += num_bytes
-        if self.max_row_bytes is not None and self._arrived > self.max_row_bytes + _SLACK_BYTES:
+        if self._arrived > self.max_row_bytes + _SLACK_BYTES:
             raise RowTooLong
         return bytes(super()._read_bytes(num_bytes))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import pq
 
-from shared.databases.postgres_link import PostgresLink, PostgresServer, QueryError, RowTooLong
+from shared.databases.postgres_link import USUAL_BYTES, PostgresLink, PostgresServer, QueryError, RowTooLong
 from shared.databases.postgres_values import Read, parameter, reader
 from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
@@ -57,7 +57,7 @@ def _asked(link: PostgresLink, sql: str, values: list[bytes | None], request: Re
     link.max_row_bytes = request.max_bytes
     answer = _collected(link.stream(sql, values), request)
     if request.write:
-        link.max_row_bytes = None
+        link.max_row_bytes = USUAL_BYTES
         link.execute("COMMIT")
     return answer
 

@@ -25,6 +25,8 @@ from shared.net.certificates import system_bundle
 _CANCEL_S = 2.0
 _POLLING = pq.PollingStatus
 _SLACK_BYTES = 1_000_000
+USUAL_BYTES = 1_000_000
+"""The most of an answer that has no rows: of a login, or of the end of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class PostgresLink:
         """Log in over a connected socket. Raises NodeError DB_CONNECT, DB_TLS, DB_LOGIN; OSError if it is stopped."""
         self._server, self._stop = server, stop
         self._address = sock.getpeername()
-        self.max_row_bytes: int | None = None
+        self.max_row_bytes = USUAL_BYTES
         self._cancel: pq.abc.PGcancelConn | None = None
         self._pump: Pump | None = None
         self._door = Door()
@@ -108,7 +110,7 @@ class PostgresLink:
             if self._wait(select.POLLIN):
                 self._consume()
             arrived = self._pump.arrived - before if self._pump else 0
-            if self.max_row_bytes is not None and arrived > self.max_row_bytes + _SLACK_BYTES:
+            if arrived > self.max_row_bytes + _SLACK_BYTES:
                 raise RowTooLong
         return self.pgconn.get_result()
 
@@ -134,6 +136,8 @@ class PostgresLink:
                     raise _connect_failure(self._server, pgconn)
                 try:
                     ready = self._wait(select.POLLIN if status == _POLLING.READING else select.POLLOUT)
+                    if self._pump.arrived > self.max_row_bytes:
+                        raise NodeError("DB_CONNECT", f"{self._server.host} says more than a PostgreSQL server would.")
                 except TimeoutError:
                     text = f"{self._server.host}, port {self._server.port}, did not let us in in time."
                     raise NodeError("DB_CONNECT", text, retryable=True) from None

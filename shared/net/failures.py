@@ -75,7 +75,7 @@ def retry_after_s(value: str | None, now: datetime | None = None) -> float | Non
         return min(float(text[:9]), MAX_RETRY_AFTER_S)
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return min(max(0.0, (at - (now or datetime.now(UTC))).total_seconds()), MAX_RETRY_AFTER_S)

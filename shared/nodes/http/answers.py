@@ -17,7 +17,9 @@ ResponseType = Literal["auto", "json", "text", "file"]
 _PARSED_AT_ONCE = 1_000_000
 _FILENAME = re.compile(r"filename\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;\s]+))", re.IGNORECASE)
 _FILENAME_UTF8 = re.compile(r"filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]|.*[/\\]", re.DOTALL)
+_FOLDERS = re.compile(r"[/\\]")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_HEADER = 8_192
 
 
 async def answer_body(answer: Answer, kind: ResponseType) -> Any:
@@ -50,14 +52,14 @@ def _json(answer: Answer) -> Any:
 
 def file_name(answer: Answer) -> str | None:
     """The name that the server gives the file, else the last part of the path; never with folders."""
-    told = answer.headers.get("content-disposition", "")
+    told = answer.headers.get("content-disposition", "")[:_LONGEST_HEADER]
     if found := _FILENAME_UTF8.search(told):
         name = unquote(found.group(1))
     elif found := _FILENAME.search(told):
         name = (found.group(1) or found.group(2) or "").replace("\\", "")
     else:
         name = unquote(answer.call.url.path.rpartition("/")[2])
-    name = _NOT_IN_NAMES.sub("", name)[:MAX_NAME]
+    name = _NOT_IN_NAMES.sub("", _FOLDERS.split(name)[-1])[:MAX_NAME]
     return None if name in ("", ".", "..") else name
 
 

@@ -16,7 +16,7 @@ MISSING = object()
 _MOST_BODY_BYTES = 16_000_000
 _LONGEST_CURSOR = 4_096
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
-_REL_NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE)
+_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
 def at_path(body: Any, path: str) -> Any:
@@ -81,7 +81,7 @@ def linked(call: Call, answered: httpx2.URL, url: Any) -> Call | None:
 def link_header(headers: httpx2.Headers) -> str | None:
     """The URL of the relation `next` in the Link headers (RFC 8288)."""
     for target, parameters in _LINK.findall(", ".join(headers.get_list("link"))[:65_536]):
-        if _REL_NEXT.search(parameters):
+        if any("next" in (quoted or bare).lower().split() for quoted, bare in _REL.findall(parameters)):
             return str(target)
     return None
 

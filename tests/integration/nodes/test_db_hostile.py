@@ -240,3 +240,31 @@ def test_postgres_over_tls_checks_certificate_and_name(
                 assert "caCertificate" in error.message
 
     run(scenario())
+
+
+ENDLESS = {
+    "mysql greeting": ("mysql", b"\xff\xff\xff\x00", []),
+    "postgres notice": ("postgres", pg(b"R", struct.pack("!I", 0)) + b"N" + struct.pack("!I", 900_000_000), [b""]),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_login_without_end_is_not_listened_to(name: str) -> None:
+    type, head, before = ENDLESS[name]
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if before:
+            await reader.read(65_536)
+        writer.write(head)
+        for _ in range(400):
+            writer.write(bytes(100_000))
+            await writer.drain()
+
+    async def scenario() -> None:
+        async with serving(flood) as port:
+            began = time.monotonic()
+            error = await refused(context(type, port), "SELECT 1")
+            assert error.code == "DB_CONNECT", error.message
+            assert time.monotonic() - began < 5
+
+    run(scenario())

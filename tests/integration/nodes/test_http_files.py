@@ -61,6 +61,7 @@ def test_a_form_with_files_has_its_own_content_type_and_a_file_may_be_given_anot
         ("attachment; filename=plain.pdf; x=y", "plain.pdf"),
         ("attachment; filename=\"old.pdf\"; filename*=UTF-8''%e2%82%ac%20new.pdf", "€ new.pdf"),
         ('attachment; filename="../../etc/passwd"', "passwd"),
+        ("attachment; filename=" + "a" * 30_000, "a" * 255),
         ("attachment; filename*=utf-8''..%2F..%5Cx%0a%00y.txt", "xy.txt"),
         ('attachment; filename=".."', None),
         ("attachment", "x"),

@@ -1,5 +1,6 @@
 """Where the next page is."""
 
+import time
 from typing import Any
 
 import httpx2
@@ -91,3 +92,10 @@ def test_the_number_goes_into_the_query_or_the_body() -> None:
     assert numbered(call(), body, "c").content == b'{"start_cursor":"c"}'
     with pytest.raises(NodeError, match="JSON object"):
         numbered(call(content=b"[1]"), body, "c")
+
+
+def test_a_relation_that_was_made_to_take_long_takes_no_time() -> None:
+    began = time.process_time()
+    for header in ('</2>; rel="' + "next " * 13_000, "</2>" + "; rel=" * 10_000, "</2>" + ";" + " " * 60_000):
+        assert link_header(httpx2.Headers([("link", header)])) is None
+    assert time.process_time() - began < 0.5
