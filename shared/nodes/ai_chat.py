@@ -93,6 +93,7 @@ class AiChat(NodeType):
     category = "ai"
     pool = "ai"
     params = AiChatParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "model": "gpt-4o-mini",

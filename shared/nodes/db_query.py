@@ -71,6 +71,7 @@ class DbQuery(NodeType):
     help = "Ask a PostgreSQL, MySQL or SQLite database with bound parameters; read-only unless you say so."
     icon = "database"
     params = DbQueryParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "query": "SELECT id, name FROM customers WHERE city = :city ORDER BY id",

@@ -88,6 +88,7 @@ class EmailSend(NodeType):
     help = "Send a mail as text, Markdown or HTML, with files of earlier steps attached."
     icon = "mail"
     params = EmailSendParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "to": ["Ann <ann@example.com>"],

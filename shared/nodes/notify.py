@@ -69,6 +69,7 @@ class Notify(NodeType):
     help = "Post a message to a channel of Slack, Mattermost or Discord by an incoming webhook."
     icon = "message"
     params = NotifyParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "text": "The nightly report is ready.",

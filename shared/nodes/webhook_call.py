@@ -53,6 +53,7 @@ class WebhookCall(NodeType):
     help = "Deliver an event as JSON to another system, signed so that it can tell who sent it."
     icon = "hook"
     params = WebhookCallParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "url": "https://hooks.example.com/orders",
         "credential": "cred-00000000000000000000000001",
