@@ -175,7 +175,7 @@ class _Compiler:
             "pool": node_type.pool,
             "timeout_ms": node.timeout_ms or node_type.step_timeout_ms(node.params),
             "pure": node_type.pure,
-            "retry": node.retry,
+            "retry": node.retry or node_type.default_retry,
             "on_worker_lost": node.on_worker_lost,
             "fallback": node.fallback,
             "container": node.container,

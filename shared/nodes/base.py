@@ -21,6 +21,7 @@ from shared.credentials.base import Credential
 from shared.domain.ai_call import AiCall
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
+from shared.domain.plan import RetryPolicy
 from shared.net.pooled import HttpClient
 from shared.nodes import parameters
 from shared.nodes.credential_field import CredentialOf, dynamic_credentials
@@ -37,6 +38,7 @@ __all__ = [
     "NodeType",
     "Params",
     "Respond",
+    "RetryPolicy",
     "Wait",
 ]
 
@@ -195,6 +197,8 @@ class NodeType:
     default_timeout_ms: ClassVar[int] = 300_000
     time_parameter: ClassVar[str | None] = None
     """The parameter that limits an attempt too, in milliseconds: where it is a plain number, the step has that long."""
+    default_retry: ClassVar[RetryPolicy] = RetryPolicy()
+    """How often it is tried where the definition has no `retry`: once, unless another attempt can do no harm."""
     resumed_by: ClassVar[Literal["timer", "answer", "child"]] = "timer"
     """What may end its waits: a timer alone, or also an answer from outside, or the end of the workflow that it called;
     `ctx.answer` then has it."""

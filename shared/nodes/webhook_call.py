@@ -14,7 +14,7 @@ from shared.net.failures import CODES
 from shared.net.session import AUTHORISE_CODES
 from shared.net.signature import signed_headers
 from shared.net.statuses import Accepted, not_2xx
-from shared.nodes.base import Context, Credential, CredentialOf, Done, NodeError, NodeType, Params
+from shared.nodes.base import Context, Credential, CredentialOf, Done, NodeError, NodeType, Params, RetryPolicy
 from shared.nodes.http.answers import answer_body
 from shared.nodes.http.scalars import Headers
 
@@ -54,6 +54,8 @@ class WebhookCall(NodeType):
     icon = "hook"
     params = WebhookCallParams
     time_parameter = "timeoutMs"
+    # Receivers can tell a repetition by its `webhook-id`.
+    default_retry = RetryPolicy(max_attempts=5)
     example: ClassVar[dict[str, Any]] = {
         "url": "https://hooks.example.com/orders",
         "credential": "cred-00000000000000000000000001",

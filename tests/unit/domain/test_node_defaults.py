@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.domain.compiler import compile_definition
-from shared.domain.plan import PlanNode
+from shared.domain.plan import PlanNode, RetryPolicy
 from shared.nodes.catalogue import node_types
 
 CREDENTIAL = "cred-00000000000000000000000001"
@@ -42,3 +42,22 @@ def test_an_expression_does_not_move_the_limit_of_the_step() -> None:
 
 def test_a_wait_that_is_no_time_of_an_attempt_does_not_count() -> None:
     assert compiled("approval", {"message": "Go on?", "timeoutMs": 86_400_000 * 30}).timeout_ms == 300_000
+
+
+@pytest.mark.parametrize(
+    ("type", "params", "attempts"),
+    [
+        ("ai.chat", {"credential": CREDENTIAL, "model": "m", "prompt": "p"}, 3),
+        ("webhook.call", {"url": "https://x.example"}, 5),
+        ("http.request", {"url": "https://x.example"}, 1),
+        ("email.send", {"credential": CREDENTIAL, "to": "a@example.com", "text": "t"}, 1),
+    ],
+)
+def test_a_type_says_how_often_it_is_tried_without_a_retry(type: str, params: dict[str, Any], attempts: int) -> None:
+    assert compiled(type, params).retry == RetryPolicy(max_attempts=attempts)
+    assert compiled(type, params, retry=None).retry == RetryPolicy(max_attempts=attempts)
+
+
+def test_a_retry_that_is_written_counts_whole() -> None:
+    params = {"url": "https://x.example"}
+    assert compiled("webhook.call", params, retry={"initialMs": 5}).retry == RetryPolicy(initial_ms=5)
