@@ -27,6 +27,8 @@ NODE = node_types()["http.request"]
         ({"paginate": {"mode": "page", "next": "x"}}, "leave `next` out"),
         ({"paginate": {"mode": "link", "parameter": "x"}}, "leave `parameter`"),
         ({"paginate": {"mode": "link", "start": 1}}, "`start` is for"),
+        ({"paginate": {"mode": "link", "items": "data..list"}}, "is no path"),
+        ({"paginate": {"mode": "cursor", "next": "x" * 501}}, "at most 500 characters"),
         ({"paginate": {"mode": "page", "maxPages": 1001}}, "less than or equal to 1000"),
         ({"paginate": {"mode": "page", "other": 1}}, "no parameter `other`"),
         ({"paginate": {"mode": "page"}, "responseType": "file"}, "reads JSON"),
