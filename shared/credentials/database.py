@@ -20,7 +20,7 @@ class DatabaseFields(Fields):
 
     host: Host
     database: Line = Field(description="Name of the database.", min_length=1)
-    user: Line = Field(
+    username: Line = Field(
         description="User name. One with few rights, for what the workflows need, is best.", min_length=1
     )
     password: SecretStr = Field(SecretStr(""), description="Password.")
