@@ -28,7 +28,7 @@ CODES = {
     INVALID_RESPONSE: "The answer is not what the protocol says, or does not follow `responseSchema`.",
     "RESPONSE_TOO_LARGE": "The answer is larger than any reply may be.",
     **ADDRESS_CODES,
-    TLS_FAILED: NETWORK_CODES[TLS_FAILED],
+    **{code: NETWORK_CODES[code] for code in (TLS_FAILED, "INVALID_REQUEST")},
 }
 """The codes that come from here."""
 _EXCERPT = 300
