@@ -233,4 +233,7 @@ def _limit(claimed: Claimed) -> tuple[float, str]:
         if left_s < limit_s:
             text = f"All attempts together took longer than {budget_ms / 1000:g} s."
             return left_s, f"{text} Raise retry.maxElapsedMs if that is expected."
-    return limit_s, f"The step took longer than its limit of {limit_s:g} s. Raise timeoutMs if that is expected."
+    return limit_s, (
+        f"The step took longer than its limit of {limit_s:g} s. "
+        "Raise the node's own `timeoutMs`, beside `params`, if that is expected."
+    )

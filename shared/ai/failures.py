@@ -9,7 +9,9 @@ from typing import Any
 import httpx2
 
 from shared.domain.errors import NodeError
-from shared.net.failures import MAX_RETRY_AFTER_S, failure, retry_after_s
+from shared.net.failures import CODES as NETWORK_CODES
+from shared.net.failures import MAX_RETRY_AFTER_S, TLS_FAILED, failure, retry_after_s
+from shared.net.resolve import ADDRESS_CODES
 
 AI_AUTH = "AI_AUTH"
 AI_CONTENT_FILTER = "AI_CONTENT_FILTER"
@@ -24,10 +26,9 @@ CODES = {
     AI_REFUSED: "The provider refuses the request as it is, for example because of the model's name.",
     AI_UNAVAILABLE: "The provider cannot be reached, failed, or broke the reply off; another attempt may succeed.",
     INVALID_RESPONSE: "The answer is not what the protocol says, or does not follow `responseSchema`.",
-    "ADDRESS_NOT_ALLOWED": "The host leads to a private address that the operator has not allowed.",
-    "DNS_FAILED": "The host's name cannot be resolved.",
-    "TLS_FAILED": "The secure connection failed, for example because of the certificate.",
     "RESPONSE_TOO_LARGE": "The answer is larger than any reply may be.",
+    **ADDRESS_CODES,
+    **{code: NETWORK_CODES[code] for code in (TLS_FAILED, "INVALID_REQUEST")},
 }
 """The codes that come from here."""
 _EXCERPT = 300

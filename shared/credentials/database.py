@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from shared.credentials.base import Fields
-from shared.credentials.server import CaCertificate, Host, Line
+from shared.credentials.server import Host, Line
 from shared.databases.ask import Target, ask
 from shared.databases.request import Request
+from shared.net.certificates import CaCertificate
 from shared.net.network import Network
 from shared.net.sockets import in_thread, resolved
 
@@ -19,7 +20,7 @@ class DatabaseFields(Fields):
 
     host: Host
     database: Line = Field(description="Name of the database.", min_length=1)
-    user: Line = Field(
+    username: Line = Field(
         description="User name. One with few rights, for what the workflows need, is best.", min_length=1
     )
     password: SecretStr = Field(SecretStr(""), description="Password.")

@@ -20,7 +20,7 @@ class MySQLFields(DatabaseFields):
             host=self.host,
             port=self.port,
             database=self.database,
-            user=self.user,
+            username=self.username,
             password=self.password.get_secret_value(),
             tls=self.tls,
             ca_certificate=self.ca_certificate,
@@ -41,4 +41,4 @@ class MySQL(CredentialType):
         """Log in and ask for the version."""
         server = fields.server()
         version = await tried(network, server, server.host, server.port, "SELECT version()")
-        return f"{server.user} is let in to {server.database} at {server.host}: MySQL {version}."
+        return f"{server.username} is let in to {server.database} at {server.host}: MySQL {version}."

@@ -6,8 +6,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from shared.net.certificates import MAX_PEM, tls_context
-
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
 
 
@@ -22,13 +20,6 @@ def _host(text: str) -> str:
     return clean
 
 
-def _pem(text: str | None) -> str | None:
-    if not text or not text.strip():
-        return None
-    tls_context(text)
-    return text
-
-
 def _no_control(text: str) -> str:
     if any(character < " " or character == "\x7f" for character in text):
         raise ValueError("this contains a line break or control character: remove it")
@@ -39,12 +30,3 @@ Host = Annotated[str, AfterValidator(_host), Field(description="Name or address 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Line = Annotated[str, AfterValidator(_no_control), Field(max_length=500)]
 """Text without control characters."""
-CaCertificate = Annotated[
-    str | None,
-    AfterValidator(_pem),
-    Field(
-        description="Certificates in PEM form that are trusted instead of the system's.",
-        max_length=MAX_PEM,
-        json_schema_extra={"format": "multiline"},
-    ),
-]

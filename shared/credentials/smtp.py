@@ -5,7 +5,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.credentials.base import CredentialType, Fields
-from shared.credentials.server import CaCertificate, Host, Line, Port
+from shared.credentials.server import Host, Line, Port
+from shared.net.certificates import CaCertificate
 from shared.net.mail_addresses import parse_address
 from shared.net.network import Network
 from shared.net.smtp import MailServer, Session

@@ -9,8 +9,9 @@ from pydantic import Field, SecretStr
 from shared.credentials.base import CredentialType, Fields
 from shared.credentials.probe import TestUrl, probe
 from shared.domain.errors import NodeError
+from shared.net.certificates import MAX_PEM
 from shared.net.network import Network
-from shared.net.tls import INVALID_CERTIFICATE, MAX_PEM, Tls
+from shared.net.tls import INVALID_CERTIFICATE, Tls
 
 
 class TlsClientFields(Fields):

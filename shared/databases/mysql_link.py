@@ -28,7 +28,7 @@ class MySQLServer:
     host: str
     port: int
     database: str
-    user: str
+    username: str
     password: str = field(repr=False)
     tls: Literal["disable", "require", "verify-full"] = "verify-full"
     ca_certificate: str | None = None
@@ -55,7 +55,7 @@ class Link(_Connection):  # type: ignore[misc]
         super().__init__(
             host=server.host,
             port=server.port,
-            user=server.user,
+            user=server.username,
             # As text it would be taken for Latin-1.
             password=server.password.encode(),
             database=server.database,

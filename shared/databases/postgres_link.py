@@ -36,7 +36,7 @@ class PostgresServer:
     host: str
     port: int
     database: str
-    user: str
+    username: str
     password: str = field(repr=False)
     tls: Literal["disable", "require", "verify-full"] = "verify-full"
     ca_certificate: str | None = None
@@ -209,7 +209,7 @@ def _conninfo(server: PostgresServer, port: int, roots: str) -> str:
         "hostaddr": LOOPBACK,
         "port": str(port),
         "dbname": server.database,
-        "user": server.user,
+        "user": server.username,
         "password": server.password,
         "passfile": "/dev/null",
         "sslmode": server.tls,

@@ -173,9 +173,9 @@ class _Compiler:
         return {
             "type": node_type.type,
             "pool": node_type.pool,
-            "timeout_ms": node.timeout_ms or node_type.default_timeout_ms,
+            "timeout_ms": node.timeout_ms or node_type.step_timeout_ms(node.params),
             "pure": node_type.pure,
-            "retry": node.retry,
+            "retry": node.retry or node_type.default_retry,
             "on_worker_lost": node.on_worker_lost,
             "fallback": node.fallback,
             "container": node.container,

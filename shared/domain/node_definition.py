@@ -22,14 +22,14 @@ JOINS = ("all", "any", "first")
 
 @dataclass(frozen=True, slots=True)
 class NodeDefinition:
-    """One node as written. `timeout_ms` is None where the node type's own applies."""
+    """One node as written. `retry` and `timeout_ms` are None where the node type's own apply."""
 
     path: str
     id: str
     name: str
     type: str | None
     params: dict[str, Any]
-    retry: RetryPolicy
+    retry: RetryPolicy | None
     timeout_ms: int | None
     on_worker_lost: str
     on_error: str
@@ -46,7 +46,7 @@ def read_node(fields: Fields, name: str | None, container: str) -> NodeDefinitio
         name=fields.text("name", most=MAX_NAME) or name or "",
         type=_node_type(fields),
         params=fields.object("params").value,
-        retry=_read_retry(fields.object("retry")),
+        retry=_read_retry(fields),
         timeout_ms=fields.whole("timeoutMs", 0, least=1, most=MAX_TIMEOUT_MS) or None,
         on_worker_lost=fields.choice("onWorkerLost", ("retry", "fail")),
         on_error=(on_error := fields.choice("onError", ON_ERROR)),
@@ -80,7 +80,10 @@ def _node_type(fields: Fields) -> str | None:
     return None
 
 
-def _read_retry(retry: Fields) -> RetryPolicy:
+def _read_retry(fields: Fields) -> RetryPolicy | None:
+    """The policy as written, whole: what it leaves out is not the node type's. None without one."""
+    written = fields.value.get("retry") is not None
+    retry = fields.object("retry")
     default = RetryPolicy()
     policy = RetryPolicy(
         max_attempts=retry.whole("maxAttempts", default.max_attempts, least=1, most=MAX_ATTEMPTS),
@@ -92,7 +95,7 @@ def _read_retry(retry: Fields) -> RetryPolicy:
         only=_read_codes(retry),
     )
     retry.close("`retry`")
-    return policy
+    return policy if written else None
 
 
 def _read_codes(retry: Fields) -> frozenset[str]:

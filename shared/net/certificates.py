@@ -1,7 +1,11 @@
-"""TLS contexts for connections other than HTTP: the system's certificates, or the one that a credential brings."""
+"""Which certificates a connection trusts, of whatever protocol: the system's, or those that somebody brings."""
 
 import ssl
 from pathlib import Path
+from typing import Annotated
+
+import httpx2
+from pydantic import AfterValidator, Field
 
 MAX_PEM = 200_000
 _BUNDLES = (
@@ -12,12 +16,12 @@ _BUNDLES = (
 
 
 def tls_context(pem: str | None = None, *, verify: bool = True) -> ssl.SSLContext:
-    """A client's context. It trusts the certificates in `pem` and no others, or without it the system's.
+    """A client's context. It trusts the certificates in `pem` and no others, or without it the system's or SSL_CERT_FILE's.
 
     Without `verify` the connection is encrypted, and nobody knows with whom. Raises ValueError for no certificates.
     """
     try:
-        context = ssl.create_default_context(cadata=pem)
+        context = httpx2.create_ssl_context() if pem is None else ssl.create_default_context(cadata=pem)
     except (ssl.SSLError, ValueError, TypeError):
         raise ValueError(
             "this must be one or more certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----"
@@ -28,6 +32,26 @@ def tls_context(pem: str | None = None, *, verify: bool = True) -> ssl.SSLContex
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _checked(pem: str | None) -> str | None:
+    if not pem or not pem.strip():
+        return None
+    tls_context(pem)
+    return pem
+
+
+CaCertificate = Annotated[
+    str | None,
+    # The length first: the other makes None of a blank text.
+    Field(
+        description="Certificates in PEM form that are trusted instead of the system's.",
+        max_length=MAX_PEM,
+        json_schema_extra={"format": "multiline"},
+    ),
+    AfterValidator(_checked),
+]
+"""The field of a credential or a node; no text, or blank text, is none."""
 
 
 def system_bundle() -> str | None:

@@ -3,9 +3,8 @@
 import logging
 import ssl
 
-import httpx2
-
 from shared.net.addresses import AllowedNetworks
+from shared.net.certificates import tls_context
 from shared.net.network import Network
 from shared.net.pooled import HttpClient
 from shared.settings import Settings
@@ -21,7 +20,7 @@ def make_client(settings: Settings, tls: ssl.SSLContext | None = None) -> HttpCl
     # The libraries log every URL at level INFO, secrets in queries included.
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return HttpClient(AllowedNetworks.parse(settings.allow_private_networks), tls or httpx2.create_ssl_context())
+    return HttpClient(AllowedNetworks.parse(settings.allow_private_networks), tls or tls_context())
 
 
 def make_network(settings: Settings, tls: ssl.SSLContext | None = None) -> Network:

@@ -8,13 +8,14 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from shared.domain.errors import NodeError
+from shared.net.certificates import tls_reason
+from shared.net.resolve import ADDRESS_CODES
 
-CODES = {
-    "ADDRESS_NOT_ALLOWED": "The host leads to a private address that the operator has not allowed.",
-    "DNS_FAILED": "The host's name cannot be resolved.",
+TLS_FAILED = "TLS_FAILED"
+CODES = ADDRESS_CODES | {
     "CONNECT_FAILED": "No connection: refused or unreachable.",
     "CONNECT_TIMEOUT": "The host did not accept a connection in time.",
-    "TLS_FAILED": "The secure connection failed, for example because of the certificate.",
+    TLS_FAILED: "The secure connection failed, for example because of the certificate.",
     "CONNECTION_LOST": "The connection broke before the answer was complete.",
     "INVALID_RESPONSE": "The answer cannot be read: it is not HTTP, or damaged, or not the kind that was asked for.",
     "INVALID_REQUEST": "The request breaks the rules of HTTP, for example by a header.",
@@ -43,10 +44,9 @@ def failure(error: httpx2.HTTPError, host: str, *, sent: bool = False) -> NodeEr
 def _connect_failure(error: BaseException, host: str) -> NodeError:
     for reason in _chain(error):
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return NodeError("TLS_FAILED", f"The certificate of {host} is not trusted: {reason.verify_message}.")
+            return NodeError(TLS_FAILED, f"The certificate of {host} is not trusted: {tls_reason(reason)}.")
         if isinstance(reason, ssl.SSLError):
-            why = (reason.reason or "no shared protocol").replace("_", " ").lower()
-            return NodeError("TLS_FAILED", f"No secure connection to {host}: {why}.")
+            return NodeError(TLS_FAILED, f"No secure connection to {host}: {tls_reason(reason)}.")
         if isinstance(reason, ConnectionRefusedError):
             return NodeError("CONNECT_FAILED", f"{host} refused the connection: does it listen there?", retryable=True)
     return NodeError("CONNECT_FAILED", f"{host} cannot be reached.", retryable=True)

@@ -7,9 +7,14 @@ from functools import partial
 from ipaddress import ip_address
 
 from shared.domain.errors import NodeError
-from shared.net.addresses import AllowedNetworks
+from shared.net.addresses import ADDRESS_NOT_ALLOWED, AllowedNetworks
 
 DNS_FAILED = "DNS_FAILED"
+ADDRESS_CODES = {
+    ADDRESS_NOT_ALLOWED: "The host leads to a private address that the operator has not allowed.",
+    DNS_FAILED: "The host's name cannot be resolved.",
+}
+"""What stops a connection before it begins, whatever the protocol."""
 _MOST_LOOKUPS = 32
 # Threads of their own: a name server that stalls must not hold up what else runs in threads.
 _LOOKUPS = ThreadPoolExecutor(_MOST_LOOKUPS, thread_name_prefix="resolve")

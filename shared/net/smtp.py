@@ -22,7 +22,6 @@ SMTP_CODES = {
 _MOST_LINES = 200
 _LONGEST_LINE = 8_192
 _EXCERPT = 200
-_CRLF = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)

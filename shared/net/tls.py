@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-import httpx2
-
 from shared.domain.errors import NodeError
+from shared.net.certificates import tls_context
 
 INVALID_CERTIFICATE = "INVALID_CERTIFICATE"
 TLS_CODES = {INVALID_CERTIFICATE: "A certificate or its key cannot be read, or they do not belong together."}
-MAX_PEM = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,8 @@ class Tls:
     def context(self) -> ssl.SSLContext:
         """For one client. Blocks for milliseconds. Raises NodeError INVALID_CERTIFICATE; no text of a key is in it."""
         try:
-            context = (
-                ssl.create_default_context(cadata=self.authority) if self.authority else httpx2.create_ssl_context()
-            )
-        except (ssl.SSLError, ValueError, TypeError):
+            context = tls_context(self.authority)
+        except ValueError:
             raise NodeError(
                 INVALID_CERTIFICATE,
                 "The CA certificate cannot be read: give the PEM text from BEGIN CERTIFICATE to END CERTIFICATE.",

@@ -18,7 +18,7 @@ from shared.ai.structured import ReplyError, SchemaError, check_schema, value_of
 from shared.credentials.base import CREDENTIAL_CODES
 from shared.domain.ai_call import AiCall, to_usd
 from shared.net.calls import parse_url
-from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params
+from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params, RetryPolicy
 
 PROVIDERS: dict[str, Provider] = {"ai.openai": OpenAiChat(), "ai.anthropic": AnthropicChat()}
 """By the type of the credential."""
@@ -93,6 +93,8 @@ class AiChat(NodeType):
     category = "ai"
     pool = "ai"
     params = AiChatParams
+    time_parameter = "timeoutMs"
+    default_retry = RetryPolicy(max_attempts=3)
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "model": "gpt-4o-mini",

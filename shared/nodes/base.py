@@ -21,9 +21,11 @@ from shared.credentials.base import Credential
 from shared.domain.ai_call import AiCall
 from shared.domain.errors import NodeError
 from shared.domain.outcome import Ask
+from shared.domain.plan import RetryPolicy
 from shared.net.pooled import HttpClient
 from shared.nodes import parameters
 from shared.nodes.credential_field import CredentialOf, dynamic_credentials
+from shared.nodes.time_limits import step_limit_ms
 
 __all__ = [
     "Ask",
@@ -36,6 +38,7 @@ __all__ = [
     "NodeType",
     "Params",
     "Respond",
+    "RetryPolicy",
     "Wait",
 ]
 
@@ -192,6 +195,10 @@ class NodeType:
     error_codes: ClassVar[dict[str, str]] = {}
     """Every code this node may raise, with a sentence."""
     default_timeout_ms: ClassVar[int] = 300_000
+    time_parameter: ClassVar[str | None] = None
+    """The parameter that limits an attempt too, in milliseconds: where it is a plain number, the step has that long."""
+    default_retry: ClassVar[RetryPolicy] = RetryPolicy()
+    """How often it is tried where the definition has no `retry`: once, unless another attempt can do no harm."""
     resumed_by: ClassVar[Literal["timer", "answer", "child"]] = "timer"
     """What may end its waits: a timer alone, or also an answer from outside, or the end of the workflow that it called;
     `ctx.answer` then has it."""
@@ -203,6 +210,11 @@ class NodeType:
     def check(self, params: dict[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG002
         """What is wrong with the raw parameters whatever their expressions give: (path below params, message)."""
         return ()
+
+    def step_timeout_ms(self, params: dict[str, Any]) -> int:
+        """Most milliseconds of one attempt, given raw parameters, where the definition has no `timeoutMs` beside them."""
+        given = params.get(self.time_parameter) if self.time_parameter else None
+        return step_limit_ms(given, self.default_timeout_ms)
 
     def param_problems(self, params: dict[str, Any], dynamic: AbstractSet[str]) -> list[tuple[str, str]]:
         """Every problem of raw parameters; fields named in `dynamic` hold expressions and are checked by `parse`."""

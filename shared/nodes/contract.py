@@ -68,6 +68,8 @@ def _parameters(node_type: NodeType) -> Iterator[str]:
     unknown = node_type.literal - schema.get("properties", {}).keys()
     if unknown:
         yield f"`literal` names parameters which do not exist: {', '.join(sorted(unknown))}"
+    if node_type.time_parameter and node_type.time_parameter not in schema.get("properties", {}):
+        yield f"`time_parameter` names a parameter which does not exist: {node_type.time_parameter}"
     for place, part in [("", schema), *schema.get("$defs", {}).items()]:
         for name, field in part.get("properties", {}).items():
             where = f"{place}.{name}".lstrip(".")

@@ -13,6 +13,7 @@ from shared.databases.ask import Target, ask
 from shared.databases.request import CODES, Request
 from shared.databases.sqlite_file import allowed_file
 from shared.databases.statement import MAX_CHARACTERS
+from shared.net.resolve import ADDRESS_CODES
 from shared.net.sockets import resolved
 from shared.nodes.base import Context, Credential, CredentialOf, Done, NodeError, NodeType, Params
 
@@ -71,19 +72,13 @@ class DbQuery(NodeType):
     help = "Ask a PostgreSQL, MySQL or SQLite database with bound parameters; read-only unless you say so."
     icon = "database"
     params = DbQueryParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "query": "SELECT id, name FROM customers WHERE city = :city ORDER BY id",
         "params": {"city": "{{ input.city | default('Bern') }}"},
     }
-    error_codes: ClassVar[dict[str, str]] = (
-        CODES
-        | CREDENTIAL_CODES
-        | {
-            "ADDRESS_NOT_ALLOWED": "The database has a private address that the operator has not allowed.",
-            "DNS_FAILED": "The database's name cannot be resolved.",
-        }
-    )
+    error_codes: ClassVar[dict[str, str]] = CODES | CREDENTIAL_CODES | ADDRESS_CODES
 
     def check(self, params: dict[str, Any]) -> Iterable[tuple[str, str]]:
         """An expression in the query is refused whatever it gives."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from shared.credentials.base import CREDENTIAL_CODES
 from shared.credentials.smtp import SmtpFields
 from shared.net.mail_addresses import Addresses, OneAddress, parse_address
+from shared.net.resolve import ADDRESS_CODES
 from shared.net.smtp import SMTP_CODES, Rejected, Session
 from shared.net.smtp_client import TIMEOUT_CODES, mail_session
 from shared.net.sockets import resolved
@@ -88,6 +89,7 @@ class EmailSend(NodeType):
     help = "Send a mail as text, Markdown or HTML, with files of earlier steps attached."
     icon = "mail"
     params = EmailSendParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "to": ["Ann <ann@example.com>"],
@@ -99,9 +101,8 @@ class EmailSend(NodeType):
         SMTP_CODES
         | TIMEOUT_CODES
         | CREDENTIAL_CODES
+        | ADDRESS_CODES
         | {
-            "ADDRESS_NOT_ALLOWED": "The mail server has a private address that the operator has not allowed.",
-            "DNS_FAILED": "The mail server's name cannot be resolved.",
             "MESSAGE_TOO_LARGE": "The mail with its attachments is larger than `maxBytes`.",
         }
     )

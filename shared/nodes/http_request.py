@@ -36,6 +36,7 @@ class HttpRequest(NodeType):
     help = "Call an HTTP or HTTPS address and use its answer."
     icon = "globe"
     params = HttpRequestParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "method": "GET",
         "url": "https://api.example.com/orders",

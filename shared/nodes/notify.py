@@ -5,12 +5,12 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from shared.credentials.base import CREDENTIAL_CODES
 from shared.domain.errors import InvalidValue
 from shared.domain.values import to_json
 from shared.net.deadline import within
 from shared.net.exchange import follow
 from shared.net.failures import CODES
-from shared.net.session import AUTHORISE_CODES
 from shared.net.statuses import Accepted, not_2xx
 from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params
 
@@ -69,13 +69,14 @@ class Notify(NodeType):
     help = "Post a message to a channel of Slack, Mattermost or Discord by an incoming webhook."
     icon = "message"
     params = NotifyParams
+    time_parameter = "timeoutMs"
     example: ClassVar[dict[str, Any]] = {
         "credential": "cred-00000000000000000000000001",
         "text": "The nightly report is ready.",
     }
     error_codes: ClassVar[dict[str, str]] = (
         CODES
-        | AUTHORISE_CODES
+        | CREDENTIAL_CODES
         | {
             "HTTP_STATUS": "The webhook did not take the message; 408, 425, 429 and 5xx may be retried.",
             "TIMEOUT": "No answer within `timeoutMs`; the message may have been posted.",

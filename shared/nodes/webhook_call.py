@@ -5,16 +5,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from shared.credentials.base import CREDENTIAL_CODES
 from shared.domain.errors import InvalidValue
 from shared.domain.values import to_json
-from shared.net.calls import CALL_CODES, MAX_URL, Call, parse_url
+from shared.net.calls import CALL_CODES, INVALID_URL, MAX_URL, Call, parse_url
 from shared.net.deadline import within
 from shared.net.exchange import follow
 from shared.net.failures import CODES
-from shared.net.session import AUTHORISE_CODES
 from shared.net.signature import signed_headers
 from shared.net.statuses import Accepted, not_2xx
-from shared.nodes.base import Context, Credential, CredentialOf, Done, NodeError, NodeType, Params
+from shared.nodes.base import Context, Credential, CredentialOf, Done, NodeError, NodeType, Params, RetryPolicy
 from shared.nodes.http.answers import answer_body
 from shared.nodes.http.scalars import Headers
 
@@ -53,6 +53,9 @@ class WebhookCall(NodeType):
     help = "Deliver an event as JSON to another system, signed so that it can tell who sent it."
     icon = "hook"
     params = WebhookCallParams
+    time_parameter = "timeoutMs"
+    # Receivers can tell a repetition by its `webhook-id`.
+    default_retry = RetryPolicy(max_attempts=5)
     example: ClassVar[dict[str, Any]] = {
         "url": "https://hooks.example.com/orders",
         "credential": "cred-00000000000000000000000001",
@@ -60,9 +63,9 @@ class WebhookCall(NodeType):
     }
     error_codes: ClassVar[dict[str, str]] = (
         CODES
-        | CALL_CODES
-        | AUTHORISE_CODES
+        | CREDENTIAL_CODES
         | {
+            INVALID_URL: CALL_CODES[INVALID_URL],
             "HTTP_STATUS": "The receiver did not answer with 2xx; 408, 425, 429 and 5xx may be retried.",
             "TIMEOUT": "No complete answer within `timeoutMs`; the receiver may have taken the event.",
             "RESPONSE_TOO_LARGE": "The answer is larger than 1 MB.",

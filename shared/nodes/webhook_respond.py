@@ -53,7 +53,7 @@ class WebhookRespond(NodeType):
     params = WebhookRespondParams
     example: ClassVar[dict[str, Any]] = {"status": 201, "body": {"received": True}}
     error_codes: ClassVar[dict[str, str]] = {
-        "INVALID_RESPONSE": "The body cannot be sent: it is no JSON or no file, or a status without a body has one.",
+        "INVALID_BODY": "The body cannot be sent: it is no JSON or no file, or a status without a body has one.",
         "RESPONSE_TOO_LARGE": "The body has more than 5 MB.",
     }
 
@@ -64,7 +64,7 @@ class WebhookRespond(NodeType):
             text = f"{_TOO_LARGE} It has {len(body):,} bytes, the limit is {MAX_BYTES:,}."
             raise NodeError("RESPONSE_TOO_LARGE", text)
         if body and params.status in _WITHOUT_BODY:
-            raise NodeError("INVALID_RESPONSE", f"An answer with the status {params.status} has no body: leave it out.")
+            raise NodeError("INVALID_BODY", f"An answer with the status {params.status} has no body: leave it out.")
         headers = {name: value for name, value in params.headers.items() if name.lower() != "content-type"}
         own = [value for name, value in params.headers.items() if name.lower() == "content-type"]
         if body or own:
@@ -73,7 +73,7 @@ class WebhookRespond(NodeType):
 
 
 def _encoded(body: Any) -> tuple[str, bytes]:
-    """The content type and the bytes of a body. Raises NodeError INVALID_RESPONSE, RESPONSE_TOO_LARGE."""
+    """The content type and the bytes of a body. Raises NodeError INVALID_BODY, RESPONSE_TOO_LARGE."""
     if body is None:
         return "", b""
     if isinstance(body, str):
@@ -85,15 +85,15 @@ def _encoded(body: Any) -> tuple[str, bytes]:
     except TooLarge as error:
         raise NodeError("RESPONSE_TOO_LARGE", f"{_TOO_LARGE} {error}.") from None
     except InvalidValue as error:
-        raise NodeError("INVALID_RESPONSE", f"The body cannot be sent as JSON: {error}.") from None
+        raise NodeError("INVALID_BODY", f"The body cannot be sent as JSON: {error}.") from None
 
 
 def _file(value: dict[str, Any]) -> tuple[str, bytes]:
     try:
         found = FileValue.model_validate(value)
     except ValidationError as error:
-        raise NodeError("INVALID_RESPONSE", f"The file cannot be sent: {error.errors()[0]['msg']}.") from None
+        raise NodeError("INVALID_BODY", f"The file cannot be sent: {error.errors()[0]['msg']}.") from None
     why = refused_header("Content-Type", found.content_type)
     if why is not None:
-        raise NodeError("INVALID_RESPONSE", f"The content type of the file: {why}.")
+        raise NodeError("INVALID_BODY", f"The content type of the file: {why}.")
     return found.content_type, found.content

@@ -7,11 +7,6 @@ from werkzeug.wrappers import Response
 
 # An API answer is never a page: nothing may be loaded or framed.
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-# Pages load from their own origin only; inline script needs the nonce.
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",

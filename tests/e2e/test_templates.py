@@ -116,7 +116,7 @@ def shop(database_url: str, redis_url: str, postgres: Postgres, session_model: s
                 "host": login.hostname,
                 "port": login.port,
                 "database": name,
-                "user": login.username,
+                "username": login.username,
                 "password": login.password,
                 "tls": "disable",
             },

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from services.api.operation import operation
 from services.api.schemas.people import NodeTypePage
 from shared.auth.access import Action
-from shared.nodes.base import NodeType
+from shared.nodes.base import NodeType, RetryPolicy
 from shared.nodes.catalogue import node_types
 from shared.web.answers import answer
 
@@ -28,6 +28,17 @@ def _every() -> list[dict[str, Any]]:
     return [_shape(node_type) for node_type in node_types().values()]
 
 
+def _retry(policy: RetryPolicy) -> dict[str, Any]:
+    """As a definition writes it."""
+    return {
+        "maxAttempts": policy.max_attempts,
+        "backoff": policy.backoff,
+        "initialMs": policy.initial_ms,
+        "maxMs": policy.max_ms,
+        "jitter": policy.jitter,
+    }
+
+
 def _shape(node_type: NodeType) -> dict[str, Any]:
     return {
         "type": node_type.type,
@@ -42,4 +53,5 @@ def _shape(node_type: NodeType) -> dict[str, Any]:
         "examples": node_type.examples,
         "errorCodes": node_type.error_codes,
         "defaultTimeoutMs": node_type.default_timeout_ms,
+        "defaultRetry": _retry(node_type.default_retry),
     }

@@ -64,6 +64,16 @@ class TokenPage(Answer):
     next_cursor: str | None
 
 
+class Retry(Answer):
+    """How often a step is tried, as in a definition; `maxAttempts` counts the first one."""
+
+    max_attempts: int
+    backoff: Literal["fixed", "linear", "exponential"]
+    initial_ms: int
+    max_ms: int
+    jitter: bool
+
+
 class NodeTypeAnswer(Answer):
     """A node type with the JSON Schema of its parameters."""
 
@@ -79,6 +89,7 @@ class NodeTypeAnswer(Answer):
     examples: list[dict[str, Any]]
     error_codes: dict[str, str]
     default_timeout_ms: int
+    default_retry: Retry
 
 
 class NodeTypePage(Answer):

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from shared.domain.errors import NodeError
 
 EXACT_S = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3_600}
-UNITS = (*EXACT_S, "days", "weeks", "months", "years")
 _OFFSET = re.compile(r"[+-]([01]\d|2[0-3]):[0-5]\d")
 _MONTHS = {"months": 1, "years": 12}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,12 +7,12 @@ from typing import Any
 import httpx2
 
 from shared.domain.errors import InvalidValue, NodeError
+from shared.domain.field_paths import MISSING, get_at, parse_path
 from shared.domain.values import from_json, to_json
 from shared.net.calls import Call, parse_url, replaced_query, same_origin
 from shared.nodes.http.paging import Paginate
 
 PAGINATION_FAILED = "PAGINATION_FAILED"
-MISSING = object()
 _MOST_BODY_BYTES = 16_000_000
 _LONGEST_CURSOR = 4_096
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
@@ -20,22 +20,13 @@ _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
 def at_path(body: Any, path: str) -> Any:
-    """The value at `data.items` or `0.name`; a key may have dots of its own. MISSING if it is not there."""
-    if not path:
-        return body
-    if isinstance(body, dict):
-        if path in body:
-            return body[path]
-        parts = path.split(".")
-        for count in range(len(parts) - 1, 0, -1):
-            key = ".".join(parts[:count])
-            if key in body:
-                return at_path(body[key], ".".join(parts[count:]))
-    elif isinstance(body, list):
-        first, _, rest = path.partition(".")
-        if first.isdecimal() and int(first[:9]) < len(body):
-            return at_path(body[int(first[:9])], rest)
-    return MISSING
+    """The value at a path (see `shared.domain.field_paths`), or of the key that is spelled like the whole of it.
+
+    MISSING if it is not there.
+    """
+    if path and isinstance(body, dict) and path in body:
+        return body[path]
+    return get_at(body, parse_path(path))
 
 
 def numbered(call: Call, paginate: Paginate, value: str | int) -> Call:

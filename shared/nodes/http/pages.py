@@ -7,12 +7,13 @@ from typing import Any
 import httpx2
 
 from shared.domain.errors import NodeError
+from shared.domain.field_paths import MISSING
 from shared.net.bodies import MOST_BYTES, RESPONSE_TOO_LARGE
 from shared.net.calls import Call
 from shared.net.exchange import Answer
 from shared.net.session import Session
 from shared.nodes.http.answers import answer_body
-from shared.nodes.http.next_page import MISSING, PAGINATION_FAILED, at_path, cursor_of, link_header, linked, numbered
+from shared.nodes.http.next_page import PAGINATION_FAILED, at_path, cursor_of, link_header, linked, numbered
 from shared.nodes.http.paging import Paginate
 
 

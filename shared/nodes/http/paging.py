@@ -1,15 +1,17 @@
 """The parameter `paginate`: how a list that comes in pages is asked for."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from shared.net.bodies import MOST_BYTES
 from shared.nodes.base import Params
+from shared.nodes.data.fields import FieldPath
 
 MAX_PAGES = 1_000
 MAX_ITEMS = 1_000_000
 _PATH = "Path in the JSON body"
+_Place = Annotated[FieldPath, Field(min_length=1)]
 
 
 class Paginate(Params):
@@ -19,10 +21,10 @@ class Paginate(Params):
         description="How the next page is found: `link` (a URL in the Link header, or at `next` in the body), `cursor` (a "
         "value at `next` is sent as `parameter`), `page` (a number that counts up) or `offset` (items so far)."
     )
-    items: str = Field("", description=f"{_PATH} to the list of items, such as data.items; empty: the body is it.")
-    next: str | None = Field(
-        None, description=f"{_PATH} to the next cursor or URL, such as meta.nextCursor.", min_length=1, max_length=200
+    items: FieldPath = Field(
+        "", description=f"{_PATH} to the list of items, such as data.items; empty: the body is it."
     )
+    next: _Place | None = Field(None, description=f"{_PATH} to the next cursor or URL, such as meta.nextCursor.")
     parameter: str | None = Field(
         None, description="Name of what is sent: cursor, page or offset unless set.", min_length=1, max_length=200
     )
@@ -33,9 +35,7 @@ class Paginate(Params):
     size: int | None = Field(
         None, description="Items of a full page: a shorter one is the last. It is not sent: set it in `query`.", ge=1
     )
-    more: str | None = Field(
-        None, description=f"{_PATH} to true or false: whether there is another page.", min_length=1, max_length=200
-    )
+    more: _Place | None = Field(None, description=f"{_PATH} to true or false: whether there is another page.")
     max_pages: int = Field(10, description="Most pages that are asked for.", ge=1, le=MAX_PAGES)
     max_items: int = Field(10_000, description="Most items that are kept.", ge=1, le=MAX_ITEMS)
     max_total_bytes: int = Field(4_000_000, description="Most bytes of all pages together.", ge=1, le=MOST_BYTES)

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.net.bodies import MOST_BYTES
 from shared.net.calls import MAX_URL
+from shared.net.certificates import CaCertificate
 from shared.net.statuses import Accepted, worth_another
-from shared.net.tls import MAX_PEM
 from shared.nodes.base import CredentialOf, Params
 from shared.nodes.http.answers import ResponseType
 from shared.nodes.http.content import BodyType, check_body
@@ -69,18 +69,7 @@ class HttpRequestParams(Params):
     client_certificate: Annotated[str | None, CredentialOf("tls.client")] = Field(
         None, description="A certificate to show to servers that ask for one (mutual TLS)."
     )
-    ca_certificate: str | None = Field(
-        None,
-        description="PEM text of the certificates to trust instead of the system's, for a server with one of its own.",
-        max_length=MAX_PEM,
-    )
-
-    @field_validator("ca_certificate")
-    @classmethod
-    def _is_pem(cls, value: str | None) -> str | None:
-        if value is not None and "-----BEGIN CERTIFICATE-----" not in value:
-            raise ValueError("this must be PEM text with BEGIN CERTIFICATE and END CERTIFICATE")
-        return value
+    ca_certificate: CaCertificate = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -39,7 +39,8 @@ def _runtime_failure(error: MontyRuntimeError, timeout_ms: int, memory_mb: int) 
 
 def _timeout(timeout_ms: int) -> NodeError:
     text = f"The code took longer than {timeout_ms:,} ms. Raise timeoutMs, or do less."
-    return NodeError("CODE_TIMEOUT", text, retryable=True)
+    # The same code takes as long again.
+    return NodeError("CODE_TIMEOUT", text)
 
 
 def _text(error: MontySyntaxError | MontyRuntimeError) -> str:

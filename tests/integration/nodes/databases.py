@@ -30,18 +30,22 @@ def context_for(type: str, **fields: Any) -> RecordingContext:
     return RecordingContext(allowed=f"{LOCAL}, ::1/128", credentials={CREDENTIAL: credential}, sqlite_dir=folder)
 
 
-def postgres_context(server: Postgres, database: str, *, admin: bool = False, **fields: Any) -> RecordingContext:
-    """The application's role, or the superuser, in this database."""
+def postgres_fields(server: Postgres, database: str, *, admin: bool = False) -> dict[str, Any]:
+    """Of a credential: the application's role, or the superuser, in this database."""
     url = urlsplit(server.url_of(database if not admin else database or ADMIN, admin=admin, tcp=True))
-    known = {
+    return {
         "host": url.hostname,
         "port": url.port,
         "database": unquote(url.path[1:]),
-        "user": url.username,
+        "username": url.username,
         "password": url.password,
         "tls": "disable",
     }
-    return context_for("postgres", **(known | fields))
+
+
+def postgres_context(server: Postgres, database: str, *, admin: bool = False, **fields: Any) -> RecordingContext:
+    """A context with such a credential, and other fields than these."""
+    return context_for("postgres", **(postgres_fields(server, database, admin=admin) | fields))
 
 
 def database_of(url: str) -> str:

@@ -117,7 +117,8 @@ def _cases(cases: dict[str, str]) -> pytest.MarkDecorator:
 @_cases(ENDLESS)
 def test_endless_code_is_stopped(code: str) -> None:
     begun = time.monotonic()
-    assert error_of(code, timeoutMs=300).code == "CODE_TIMEOUT"
+    error = error_of(code, timeoutMs=300)
+    assert (error.code, error.retryable) == ("CODE_TIMEOUT", False)
     assert time.monotonic() - begun < 5
 
 

@@ -10,7 +10,7 @@ from shared.credentials.catalogue import credential_types
 from shared.net.client import make_network
 from shared.nodes.base import NodeError
 from shared.settings import Settings
-from tests.integration.nodes.databases import CREDENTIAL, database_of, postgres_context, run
+from tests.integration.nodes.databases import database_of, postgres_fields, run
 from tests.integration.nodes.web import LOCAL
 from tests.servers.mariadb import USER, MariaDB
 
@@ -29,8 +29,8 @@ async def tried(type: str, fields: Any, allowed: str = LOCAL) -> str:
 def test_postgres(session_postgres: Postgres, empty_database_url: str) -> None:
     async def scenario() -> None:
         def fields(**more: Any) -> Any:
-            context = postgres_context(session_postgres, database_of(empty_database_url), **more)
-            return context.credentials[CREDENTIAL].fields
+            known = postgres_fields(session_postgres, database_of(empty_database_url))
+            return credential_types()["postgres"].fields.model_validate(known | more)
 
         assert "is let in" in await tried("postgres", fields())
         wrong = await tried("postgres", fields(password="swordfish99"))
@@ -44,7 +44,7 @@ def test_postgres(session_postgres: Postgres, empty_database_url: str) -> None:
 
 def test_mysql(session_mariadb: MariaDB, mariadb_database: str) -> None:
     async def scenario() -> None:
-        known = {"host": "127.0.0.1", "port": session_mariadb.port, "database": mariadb_database, "user": USER}
+        known = {"host": "127.0.0.1", "port": session_mariadb.port, "database": mariadb_database, "username": USER}
         model = credential_types()["mysql"].fields
         good = model.model_validate(known | {"password": session_mariadb.password, "tls": "disable"})
         assert "MariaDB" in await tried("mysql", good)
@@ -65,13 +65,13 @@ def test_mysql(session_mariadb: MariaDB, mariadb_database: str) -> None:
         {"host": "h?options=-c"},
         {"port": 70_000},
         {"database": "a\x00b"},
-        {"user": ""},
+        {"username": ""},
         {"tls": "prefer"},
         {"caCertificate": "-----BEGIN CERTIFICATE-----"},
         {"service": "x"},
     ],
 )
 def test_fields_that_make_no_sense_are_refused(type: str, wrong: dict[str, Any]) -> None:
-    known = {"host": "db.example.com", "database": "d", "user": "u", "password": "p"}
+    known = {"host": "db.example.com", "database": "d", "username": "u", "password": "p"}
     with pytest.raises(ValidationError):
         credential_types()[type].fields.model_validate(known | wrong)

@@ -64,7 +64,7 @@ async def liar(*answers: bytes) -> AsyncIterator[Liar]:
 
 
 def context(type: str, port: int, tls: str = "disable") -> RecordingContext:
-    known = {"host": "127.0.0.1", "port": port, "database": "d", "user": "u", "password": PASSWORD, "tls": tls}
+    known = {"host": "127.0.0.1", "port": port, "database": "d", "username": "u", "password": PASSWORD, "tls": tls}
     return context_for(type, **known)
 
 

@@ -31,7 +31,7 @@ VALUES: list[tuple[str, Any, str | None]] = [
 
 
 def mysql(server: MariaDB, database: str, **fields: Any) -> RecordingContext:
-    known = {"host": "127.0.0.1", "port": server.port, "database": database, "user": USER, "tls": "disable"}
+    known = {"host": "127.0.0.1", "port": server.port, "database": database, "username": USER, "tls": "disable"}
     return context_for("mysql", **(known | {"password": server.password} | fields))
 
 

@@ -55,7 +55,7 @@ def test_an_attempt_that_takes_longer_than_its_limit_is_stopped(scene: Scene, pi
     error = error_of(scene, ref)
     assert scene.execution(ref.execution_id)["state"] == "failed"
     assert error["code"] == "STEP_TIMEOUT"
-    assert "limit of 0.1 s. Raise timeoutMs" in error["message"]
+    assert "limit of 0.1 s. Raise the node's own `timeoutMs`, beside `params`" in error["message"]
 
 
 def test_all_attempts_together_take_no_longer_than_their_budget(scene: Scene, pipeline: Pipeline) -> None:

@@ -58,3 +58,8 @@ def test_what_is_wrong_is_said_without_what_was_sent(kind: CredentialType) -> No
         kind.fields.model_validate(wrong)
     assert "c4n4ry" not in str(caught.value)
     assert not [each for each in caught.value.errors(include_input=False, include_url=False) if "c4n4ry" in each["msg"]]
+
+
+@TYPES
+def test_who_signs_in_is_called_the_same_everywhere(kind: CredentialType) -> None:
+    assert not {"user", "login", "user_name"} & kind.fields.model_fields.keys(), "call it `username`"

@@ -7,8 +7,9 @@ import httpx2
 import pytest
 
 from shared.domain.errors import NodeError
+from shared.domain.field_paths import MISSING
 from shared.net.calls import Call, parse_url
-from shared.nodes.http.next_page import MISSING, at_path, cursor_of, link_header, linked, numbered
+from shared.nodes.http.next_page import at_path, cursor_of, link_header, linked, numbered
 from shared.nodes.http.paging import Paginate
 
 BODY = {"data": {"items": [1, 2], "a.b": 3, "deep.er": {"x": 4}}, "@odata.nextLink": "/n", "list": [{"n": 5}]}
@@ -16,8 +17,8 @@ BODY = {"data": {"items": [1, 2], "a.b": 3, "deep.er": {"x": 4}}, "@odata.nextLi
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("", BODY), ("data.items", [1, 2]), ("data.a.b", 3), ("data.deep.er.x", 4), ("@odata.nextLink", "/n"),
-     ("list.0.n", 5), ("list.1.n", MISSING), ("list.x", MISSING), ("data.items.x.y", MISSING), ("nothing", MISSING)],
+    [("", BODY), ("data.items", [1, 2]), ('data["a.b"]', 3), ('data["deep.er"].x', 4),
+     ("@odata.nextLink", "/n"), ("list[0].n", 5), ("list[-1].n", 5), ("list[1].n", MISSING), ("data.a.b", MISSING), ("list.x", MISSING), ("data.items.x.y", MISSING), ("nothing", MISSING)],
 )  # fmt: skip
 def test_a_path_leads_into_the_body(path: str, value: Any) -> None:
     assert at_path(BODY, path) == value

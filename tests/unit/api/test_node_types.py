@@ -1,0 +1,12 @@
+"""What the API says of node types keeps to its schema and to their classes."""
+
+from services.api.routes.node_types import _every
+from services.api.schemas.people import NodeTypeAnswer
+
+
+def test_each_says_how_often_and_how_long_it_is_tried() -> None:
+    found = {shape["type"]: NodeTypeAnswer.model_validate(shape) for shape in _every()}
+    assert found["ai.chat"].default_retry.max_attempts == 3
+    assert found["webhook.call"].default_retry.max_attempts == 5
+    assert found["http.request"].default_retry.max_attempts == 1
+    assert found["http.request"].default_timeout_ms == 300_000
