@@ -11,8 +11,8 @@ import pytest
 from services.worker.context import StepContext
 from shared import ids
 from shared.broker import StepRef
+from shared.domain.masking import MASK
 from shared.nodes.catalogue import node_types
-from shared.redactor import MASK
 from tests.integration.clockwork.scene import Scene
 from tests.integration.worker import vault
 from tests.integration.worker.conftest import Pipeline
