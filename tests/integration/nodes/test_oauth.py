@@ -54,6 +54,7 @@ def test_the_token_is_asked_for_once_and_sent_with_every_request() -> None:
                 context = RecordingContext(http, credentials=oauth(site, scope="a b", audience="x"))
                 assert (await call(context, url=site.url("/api"), credential=ID))["body"] == "in"
                 assert context.api_calls == len(context.lines) == (2 if number == 0 else 1)
+                assert context.secrets == ["token-1"]
             asked = site.seen[0]
             assert parse_qs(asked.body.decode()) == {
                 "grant_type": ["client_credentials"],
