@@ -60,6 +60,9 @@ class Session:
         return await follow(self.caller, with_header(call, "authorization", f"Bearer {token}", token), self.accepted)
 
     async def _token(self, fields: TokenFields, refused: str | None = None) -> tuple[str, bool]:
+        if self.secret is not None:
+            self.secret.check_host(fields.token_call().host)
+
         async def fetch() -> Token:
             return await fetch_token(self.caller, fields)
 

@@ -67,6 +67,20 @@ def test_the_token_is_asked_for_once_and_sent_with_every_request() -> None:
     run(scenario())
 
 
+def test_the_secret_goes_to_the_hosts_of_the_credential_only() -> None:
+    async def scenario() -> None:
+        issuer = Issuer()
+        async with web(token=issuer.token) as other, web(api=issuer.api) as site, client() as http:
+            url = other.url("/token").replace("127.0.0.1", "localhost")
+            fields = {"tokenUrl": url, "clientId": "me", "clientSecret": "s3cret"}
+            bound = vault(credential("oauth2.client", hosts=("127.0.0.1",), **fields))
+            with pytest.raises(NodeError, match="localhost") as caught:
+                await call(RecordingContext(http, credentials=bound), url=site.url("/api"), credential=ID)
+            assert (caught.value.code, other.seen, site.seen) == ("HOST_NOT_ALLOWED", [], [])
+
+    run(scenario())
+
+
 def test_a_user_in_the_token_url_does_not_take_the_place_of_the_client() -> None:
     async def scenario() -> None:
         issuer = Issuer()
