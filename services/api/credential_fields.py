@@ -34,17 +34,21 @@ def checked_fields(kind: CredentialType, raw: Mapping[str, Any]) -> BaseModel:
         raise invalid(problems_of(kind.fields, error, under="fields")) from None
 
 
+def stored_or_none(row: StoredCredential) -> dict[str, Any] | None:
+    """The fields as they were stored, None if they cannot be opened."""
+    try:
+        return stored_fields(keyring(), row)
+    except (Damaged, VaultLocked):
+        return None
+
+
 def merged_fields(row: StoredCredential, sent: Mapping[str, Any]) -> BaseModel:
     """The stored fields with those that were sent; null removes one. What cannot be opened counts as empty.
 
     Raises a 422 problem, VaultLocked where there is no key at all.
     """
     keyring().first  # noqa: B018 - raises where there is none
-    try:
-        before = stored_fields(keyring(), row)
-    except (Damaged, VaultLocked):
-        before = {}
-    merged = {name: value for name, value in {**before, **sent}.items() if value is not None}
+    merged = {name: value for name, value in {**(stored_or_none(row) or {}), **sent}.items() if value is not None}
     return checked_fields(known_type(row.type), merged)
 
 

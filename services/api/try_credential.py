@@ -1,6 +1,6 @@
 """`python -m services.api.try_credential`: try the credential on standard input, say what came of it, end within its limit.
 
-In: `{type, fields, settings, limitS}`. Out: one line, `{ok, message}`.
+In: `{type, fields, hosts, settings, limitS}`. Out: one line, `{ok, message}`.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from shared.credentials.base import Credential
 from shared.credentials.catalogue import credential_types
 from shared.domain.errors import NodeError
 from shared.net.client import make_network
@@ -29,9 +30,10 @@ def _try(given: dict[str, Any], out: int) -> tuple[bool, str]:
     kind = credential_types()[given["type"]]
     fields = kind.fields.model_validate(given["fields"])
     settings = Settings.model_validate(given["settings"])
+    secret = Credential("", kind.type, fields, tuple(given["hosts"]))
 
     async def run() -> str:
-        network = make_network(settings)
+        network = make_network(settings, check_host=secret.check_host)
         # Also what blocks the loop, or a thread that a library left behind, ends then.
         threading.Timer(given["limitS"], _say, (out, False, _slow(given["limitS"]))).start()
         try:

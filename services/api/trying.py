@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -61,8 +61,8 @@ class Tests:
             self._turns.release()
 
 
-def try_credential(kind: CredentialType, fields: BaseModel, user_id: UUID) -> dict[str, Any]:
-    """`{ok, message}`, without any secret. Raises Conflict for a type that cannot be tried, TooManyAttempts."""
+def try_credential(kind: CredentialType, fields: BaseModel, hosts: Sequence[str], user_id: UUID) -> dict[str, Any]:
+    """`{ok, message}`, without any secret; no other hosts are asked. Raises Conflict for a type that cannot be tried, TooManyAttempts."""
     if not kind.testable:
         raise Conflict(f"A {kind.label.lower()} cannot be tried: there is no other side that could refuse it.")
     settings = current_app.extensions["flowversal-settings"]
@@ -70,6 +70,7 @@ def try_credential(kind: CredentialType, fields: BaseModel, user_id: UUID) -> di
     given = {
         "type": kind.type,
         "fields": revealed(fields),
+        "hosts": list(hosts),
         "settings": {
             "FLOWVERSAL_ALLOW_PRIVATE_NETWORKS": settings.allow_private_networks,
             "FLOWVERSAL_SQLITE_DIR": settings.sqlite_dir and str(settings.sqlite_dir),

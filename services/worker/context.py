@@ -19,7 +19,7 @@ from shared.domain.ai_call import AiCall
 from shared.engine.requests import Claimed
 from shared.net.network import Network
 from shared.net.pooled import HttpClient
-from shared.redactor import Redactor
+from shared.redactor import KNOWN, Redactor
 
 T = TypeVar("T")
 LEVELS = ("debug", "info", "warning", "error")
@@ -61,7 +61,7 @@ class StepContext:
         self._threads = threads
         self._open_credential = open_credential
         self.redactor: Redactor | None = None
-        """Of the credentials that the attempt has opened; None while there are none."""
+        """Of the credentials that the attempt has opened, and what it asked to mask; None while there is nothing."""
 
     @cached_property
     def execution_id(self) -> str:
@@ -101,10 +101,18 @@ class StepContext:
         """A credential in clear. From now on its secrets are masked in what the attempt leaves."""
         asked = asyncio.get_running_loop().run_in_executor(self._threads, self._open_credential, self._claimed, id)
         found = await asked
-        redactor = self.redactor or Redactor()
-        redactor.add(found.fields)
-        self.redactor = redactor
+        self._masks().add(found.fields)
         return found
+
+    def mask(self, text: str) -> None:
+        """A secret that is no field of a credential. The process's logs know it too from now on."""
+        self._masks().add_text(text)
+        KNOWN.add_text(text)
+
+    def _masks(self) -> Redactor:
+        if self.redactor is None:
+            self.redactor = Redactor()
+        return self.redactor
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; an unknown level becomes info."""

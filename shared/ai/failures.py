@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from shared.domain.errors import NodeError
+from shared.domain.masking import without
 from shared.net.failures import CODES as NETWORK_CODES
 from shared.net.failures import MAX_RETRY_AFTER_S, TLS_FAILED, failure, retry_after_s
 from shared.net.resolve import ADDRESS_CODES
@@ -127,9 +128,7 @@ def _said(body: object, secret: str) -> tuple[str, str]:
 
 def masked(message: object, secret: str) -> str:
     """A provider's message on one line, short, without the credential."""
-    text = " ".join(message.split()) if isinstance(message, str) else ""
-    if secret:
-        text = text.replace(secret, "•••")
+    text = " ".join(without(message, secret).split()) if isinstance(message, str) else ""
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
 
 

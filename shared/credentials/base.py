@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from shared.domain.errors import NodeError
+from shared.domain.hosts import covers
 from shared.net.network import Network
 
 HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
@@ -49,13 +50,9 @@ class Credential:
     def check_host(self, host: str) -> None:
         """To be called with the name of the host, before anything of the credential is sent. Raises NodeError HOST_NOT_ALLOWED."""
         name = host.lower().rstrip(".")
-        if self.hosts and not any(_matches(name, pattern) for pattern in self.hosts):
+        if not covers(self.hosts, name):
             text = f"The credential may not be sent to {name[:253]}: add the host to its allowed hosts, or use another."
             raise NodeError(HOST_NOT_ALLOWED, text)
-
-
-def _matches(host: str, pattern: str) -> bool:
-    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 class CredentialType:
@@ -70,5 +67,8 @@ class CredentialType:
     """Whether there is something to try: a key for signatures has no other side that could refuse it."""
 
     async def test(self, network: Network, fields: Any) -> str:
-        """Try it against the real system, within 10 s; a sentence saying what worked. Raises NodeError saying what did not."""
+        """Try it against the real system, within 10 s; a sentence saying what worked. Raises NodeError saying what did not.
+
+        The network leads to the credential's hosts only.
+        """
         raise NotImplementedError

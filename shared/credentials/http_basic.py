@@ -17,7 +17,11 @@ class BasicFields(Fields):
     username: str = Field(
         description="The user name; it has no colon.", max_length=1_000, pattern=r"^[^:\x00-\x1f\x7f]*$"
     )
-    password: SecretStr = Field(description="The password.", max_length=MAX_SECRET)
+    password: SecretStr = Field(
+        SecretStr(""),
+        description="The password; may stay empty where a server asks for a name only. The name is not secret.",
+        max_length=MAX_SECRET,
+    )
     test_url: TestUrl = Field(None, description=TEST_URL)
 
     def authorise(self, call: Call) -> Call:

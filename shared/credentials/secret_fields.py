@@ -21,6 +21,12 @@ def shown(fields: BaseModel) -> dict[str, Any]:
     return {name: value for name, value in revealed(fields).items() if name not in hidden}
 
 
+def not_secret(fields: BaseModel) -> dict[str, Any]:
+    """Every field that is not secret, by its name, also those that were not set."""
+    hidden, model = secret_names(type(fields)), type(fields).model_fields
+    return {name: getattr(fields, name) for name, field in model.items() if (field.alias or name) not in hidden}
+
+
 def secrets_set(fields: BaseModel) -> dict[str, bool]:
     """For each secret field whether it has a value."""
     there = revealed(fields)

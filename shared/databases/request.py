@@ -7,6 +7,7 @@ from typing import Any
 from shared.databases.rules import refusal
 from shared.databases.statement import Dialect, Statement, read_statement
 from shared.domain.errors import NodeError
+from shared.domain.masking import without
 
 CODES = {
     "DB_CONNECT": "No connection to the database; it may be retried.",
@@ -71,9 +72,8 @@ class Answer:
 
 def excerpt(text: str, secret: str | None) -> str:
     """A database's own words on one line, without the password should it be among them."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if secret:
-        line = line.replace(secret, "•••")
+    clean = without(text, secret or "")
+    line = " ".join("".join(c if c.isprintable() else " " for c in clean).split())
     return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…"
 
 

@@ -81,6 +81,13 @@ UPDATE credentials AS c SET name = %(name)s, shared = %(shared)s, hosts = %(host
 WHERE c.id = %(id)s RETURNING {_COLUMNS}
 """
 DELETE = "DELETE FROM credentials WHERE id = %s"
+# The oldest first; those that somebody is changing right now come with a later look.
+WITH_OLD_KEYS = """
+SELECT id, wrapped_key, kek_id FROM credentials WHERE kek_id <> %(first)s AND id > %(after)s
+ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+"""
+REWRAP = "UPDATE credentials SET wrapped_key = %s, kek_id = %s WHERE id = %s"
+BY_KEY = "SELECT kek_id, count(*) FROM credentials GROUP BY kek_id ORDER BY kek_id"
 
 
 def get(
@@ -146,6 +153,26 @@ def update(
 def delete(connection: psycopg.Connection[Any], id: UUID) -> None:
     """Remove it for good."""
     connection.execute(DELETE, (id,))
+
+
+def with_old_keys(
+    connection: psycopg.Connection[Any], first: str, *, after: UUID, limit: int
+) -> list[tuple[UUID, bytes, str]]:
+    """(id, wrapped data key, id of the key that wraps it) of those behind `after` that another key than `first` wraps.
+
+    Their rows are held until the transaction ends; those that somebody else holds are left out.
+    """
+    return connection.execute(WITH_OLD_KEYS, {"first": first, "after": after, "limit": limit}).fetchall()
+
+
+def rewrap(connection: psycopg.Connection[Any], id: UUID, wrapped_key: bytes, kek_id: str) -> None:
+    """Put its data key under another key. Its fields and its revision stay. The caller holds the row."""
+    connection.execute(REWRAP, (wrapped_key, kek_id, id))
+
+
+def count_by_key(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    """How many credentials each key wraps, by the key's id."""
+    return dict(connection.execute(BY_KEY).fetchall())
 
 
 def _columns(sealed: Sealed) -> dict[str, Any]:

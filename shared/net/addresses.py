@@ -4,6 +4,7 @@ The list is written out, because what `ipaddress` calls global differs between P
 Source: the IANA special-purpose address registries for IPv4 and IPv6.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
@@ -67,6 +68,8 @@ class AllowedNetworks:
     """Ranges that may be reached although they are not public; each with a port, or with None for all ports."""
 
     entries: tuple[tuple[Network, int | None], ...] = ()
+    check_host: Callable[[str], None] | None = None
+    """Asked for each name or address before it is resolved; raises NodeError for one that is not to be reached."""
 
     @classmethod
     def parse(cls, text: str) -> Self:

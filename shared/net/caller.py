@@ -13,6 +13,9 @@ class Caller(Protocol):
     def http(self) -> HttpClient:
         """The process's pooled client."""
 
+    def mask(self, text: str) -> None:
+        """Take this text for a secret from now on."""
+
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the log."""
 
@@ -25,6 +28,9 @@ class Unrecorded:
     """A caller outside of any execution."""
 
     http: HttpClient
+
+    def mask(self, text: str) -> None:
+        """Nothing is kept that could have it."""
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Nobody reads it."""

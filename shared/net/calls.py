@@ -1,14 +1,14 @@
 """One request to another system as a value, and where a redirect leads it. Pure."""
 
 import base64
-import json
 import re
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, quote_plus, unquote_plus, unquote_to_bytes, urlencode
+from urllib.parse import unquote_plus, unquote_to_bytes, urlencode
 
 import httpx2
 
 from shared.domain.errors import NodeError
+from shared.domain.masking import forms
 from shared.net.tls import Tls
 
 INVALID_URL = "INVALID_URL"
@@ -18,9 +18,6 @@ CALL_CODES = {
     CREDENTIAL_IN_REDIRECT: "A redirect to another host repeats the credential in its URL; it was not followed.",
 }
 MAX_URL = 8_192
-MASK = "•••"
-SHORTEST_SECRET = 4
-"""Shorter ones would be found everywhere."""
 _HOST = re.compile(rb"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What describes the message may go to another origin; all else may be a secret.
@@ -115,22 +112,7 @@ def _elsewhere(call: Call, before: str) -> Call:
 
 
 def _holds(url: str, secret: str) -> bool:
-    return any(form in url for form in secret_forms(secret))
-
-
-def secret_forms(secret: str) -> list[str]:
-    """How a server may repeat it: as it is, as in URLs, as in JSON; none if it is too short to be told from other text."""
-    if len(secret) < SHORTEST_SECRET:
-        return []
-    return list(dict.fromkeys([secret, quote(secret, ""), quote_plus(secret), json.dumps(secret)[1:-1]]))
-
-
-def without_secrets(text: str, call: Call) -> str:
-    """The text, dots in place of the call's secrets."""
-    for secret in call.secrets:
-        for form in secret_forms(secret):
-            text = text.replace(form, MASK)
-    return text
+    return any(form in url for form in forms(secret))
 
 
 def replaced_query(url: httpx2.URL, name: str, value: str) -> bytes:

@@ -36,6 +36,7 @@ class HttpClient(GuardedClient):
 
     def __init__(self, allowed: AllowedNetworks, tls: ssl.SSLContext) -> None:
         super().__init__(allowed, tls)
+        self.allowed = allowed
         self.variants = Variants(partial(GuardedClient, allowed))
         self.tokens = Tokens()
 

@@ -23,8 +23,10 @@ _LOOKUPS = ThreadPoolExecutor(_MOST_LOOKUPS, thread_name_prefix="resolve")
 async def checked_addresses(allowed: AllowedNetworks, host: str, port: int) -> list[str]:
     """The addresses of a name, in the system's order, each once. Odd number forms (0x7f.1) resolve here too.
 
-    Raises NodeError DNS_FAILED, ADDRESS_NOT_ALLOWED. The caller bounds the time.
+    Raises NodeError DNS_FAILED, ADDRESS_NOT_ALLOWED, and what `allowed.check_host` raises. The caller bounds the time.
     """
+    if allowed.check_host is not None:
+        allowed.check_host(host)
     addresses = [host] if _is_address(host) else await _resolved(host, port)
     if not addresses:
         raise NodeError(

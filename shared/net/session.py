@@ -60,10 +60,16 @@ class Session:
         return await follow(self.caller, with_header(call, "authorization", f"Bearer {token}", token), self.accepted)
 
     async def _token(self, fields: TokenFields, refused: str | None = None) -> tuple[str, bool]:
+        if self.secret is not None:
+            self.secret.check_host(fields.token_call().host)
+
         async def fetch() -> Token:
             return await fetch_token(self.caller, fields)
 
-        return await self.caller.http.tokens.get(self._key(fields), fetch, refused)
+        token, kept = await self.caller.http.tokens.get(self._key(fields), fetch, refused)
+        # No field of the credential: nothing else knows that it is a secret, and an API may send it back.
+        self.caller.mask(token)
+        return token, kept
 
     def _key(self, fields: TokenFields) -> str:
         """The same credential with other fields has other tokens."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shared.domain.errors import NodeError
+from shared.domain.masking import without
 from shared.net.certificates import tls_context, tls_reason
 
 SMTP_CODES = {
@@ -217,9 +218,8 @@ class Session(smtplib.SMTP):
     def _excerpt(self, text: bytes | str) -> str:
         """The server's text on one line, without the password should it be echoed."""
         plain = text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
-        line = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
-        if self.server.password:
-            line = line.replace(self.server.password, "•••")
+        clean = without(plain, self.server.password or "")
+        line = " ".join("".join(c if c.isprintable() else " " for c in clean).split())
         return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…"
 
     def _tls_failure(self, error: ssl.SSLError) -> NodeError:

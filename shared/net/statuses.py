@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import httpx2
 
 from shared.domain.errors import NodeError
+from shared.domain.masking import MASK, without
 from shared.net.bodies import read_body
-from shared.net.calls import MASK, SENT_ANYWHERE, Call, without_secrets
+from shared.net.calls import SENT_ANYWHERE, Call
 from shared.net.failures import retry_after_s
 
 HTTP_STATUS = "HTTP_STATUS"
@@ -85,4 +86,4 @@ def masked(text: str, call: Call) -> str:
     for sent in (value.decode(errors="replace") for name, value in call.headers.items() if name not in SENT_ANYWHERE):
         for part in (sent, sent.rpartition(" ")[2]):
             text = text.replace(part, MASK) if len(part) >= _SHORTEST_HEADER else text
-    return without_secrets(text, call)
+    return without(text, *call.secrets)

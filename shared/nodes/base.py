@@ -149,6 +149,12 @@ class Context(Protocol):
         Raises NodeError CREDENTIAL_NOT_FOUND.
         """
 
+    def mask(self, text: str) -> None:
+        """Take this text for a secret from now on: it is masked in what the attempt leaves and in the logs, as those of credentials are.
+
+        For what a node was given in exchange for a credential, such as an access token. Fewer than 4 characters are not.
+        """
+
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Add a line to the execution's log; `level` is debug, info, warning or error."""
 

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class RecordingContext:
-    """Everything a node may ask for. `lines`, `tokens`, `api_calls`, `ai_calls` and `deltas` are what it did.
+    """Everything a node may ask for. `lines`, `tokens`, `api_calls`, `ai_calls`, `deltas` and `secrets` are what it did.
 
     `allowed` lists private addresses that it may reach, as FLOWVERSAL_ALLOW_PRIVATE_NETWORKS does: "127.0.0.1/32" for a
     server of the test. `hosts` maps names to addresses, `credentials` ids to what `credential` gives; `resumed` and `answer` are
@@ -68,6 +68,7 @@ class RecordingContext:
         self.idempotency_key = f"{self.execution_id}:node:"
         self.random = Random(7)  # noqa: S311 - the same in every test
         self.sqlite_dir = sqlite_dir
+        self.secrets: list[str] = []
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.tokens = 0
         self.api_calls = 0
@@ -97,6 +98,10 @@ class RecordingContext:
         if id not in self._credentials:
             raise NodeError(CREDENTIAL_NOT_FOUND, f"The test has no credential {id}.")
         return self._credentials[id]
+
+    def mask(self, text: str) -> None:
+        """Keep what is a secret from now on."""
+        self.secrets.append(text)
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         """Keep a line."""

@@ -11,20 +11,13 @@ from uuid import UUID
 
 import psycopg
 
+from shared.db import credentials
 from shared.db.pool import connect
 from shared.settings import get_settings
 from shared.vault.envelope import Damaged, rewrap
 from shared.vault.keyring import Keyring, VaultLocked, keyring_of
 
 BATCH = 100
-
-# The oldest first; those that somebody is changing right now come with a later look.
-WITH_OLD_KEYS = """
-SELECT id, wrapped_key, kek_id FROM credentials WHERE kek_id <> %(first)s AND id > %(after)s
-ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-"""
-REWRAP = "UPDATE credentials SET wrapped_key = %s, kek_id = %s WHERE id = %s"
-BY_KEY = "SELECT kek_id, count(*) FROM credentials GROUP BY kek_id ORDER BY kek_id"
 
 
 def rotate(connection: psycopg.Connection[Any], keyring: Keyring, say: Callable[[str], None]) -> bool:
@@ -34,7 +27,7 @@ def rotate(connection: psycopg.Connection[Any], keyring: Keyring, say: Callable[
     while batch := _batch(connection, keyring, first, after, failed):
         after, count = batch
         moved += count
-    left = {id: count for id, count in connection.execute(BY_KEY) if id != first}
+    left = {id: count for id, count in credentials.count_by_key(connection).items() if id != first}
     say(f"{moved} credentials were put under the key {first}.")
     for reason, count in failed.items():
         say(f"{count} could not be: {reason}")
@@ -50,8 +43,7 @@ def _batch(
 ) -> tuple[UUID, int] | None:
     """Up to where it went and how many it moved; None when there was nothing left."""
     with connection.transaction():
-        values = {"first": first, "after": after, "limit": BATCH}
-        rows = connection.execute(WITH_OLD_KEYS, values).fetchall()
+        rows = credentials.with_old_keys(connection, first, after=after, limit=BATCH)
         moved = 0
         for id, wrapped_key, kek_id in rows:
             try:
@@ -59,7 +51,7 @@ def _batch(
             except (VaultLocked, Damaged) as error:
                 failed[str(error)] += 1
                 continue
-            connection.execute(REWRAP, (*again, id))
+            credentials.rewrap(connection, id, *again)
             moved += 1
     return (rows[-1][0], moved) if rows else None
 

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
+from shared.domain.masking import MASK, forms, without
 from shared.domain.values import to_json
-from shared.redactor import MASK, KnownSecrets, Redactor
+from shared.redactor import KnownSecrets, Redactor
 
 
 class Login(BaseModel):
@@ -22,6 +24,7 @@ class Login(BaseModel):
     headers: dict[str, SecretStr] = {}
 
 
+ROOT = Path(__file__).parents[2]
 SECRET = 'c4nary/+"pass\\wörd&?'
 
 
@@ -116,3 +119,26 @@ def test_the_process_remembers_the_last_ones() -> None:
     for number in range(300):
         known.add(Login(password=SecretStr(f"secret-{number:04}")))
     assert known.mask("secret-0299 secret-0000") == f"{MASK} secret-0000"
+
+
+def test_a_text_that_is_no_field_is_masked_in_its_forms_too() -> None:
+    made, known = Redactor(), KnownSecrets()
+    made.add_text("tok/en-1234")
+    known.add_text("tok/en-1234")
+    written = "tok/en-1234 tok%2Fen-1234 Basic " + b64encode(b"bob:tok/en-1234").decode()
+    for masked in (made.text(written), known.mask(written)):
+        assert masked.startswith(f"{MASK} {MASK} Basic ")
+        assert masked.count(MASK) == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_errors_are_masked_in_the_same_forms(form: str) -> None:
+    written = FORMS[form](SECRET)
+    clean = without(written, SECRET)
+    assert MASK in clean
+    assert not [left for left in forms(SECRET) if left in clean]
+
+
+def test_the_sign_is_written_in_one_place() -> None:
+    found = [path.as_posix() for path in ROOT.glob("s*/**/*.py") if f'"{MASK}"' in path.read_text()]
+    assert found == [(ROOT / "shared/domain/masking.py").as_posix()]

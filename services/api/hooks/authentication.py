@@ -69,7 +69,8 @@ def _secret_of(credential: Credential) -> str:
 
 def _is_basic(header: str, credential: Credential) -> bool:
     username, password = getattr(credential.fields, "username", None), getattr(credential.fields, "password", None)
-    if username is None or password is None:
+    # A password may be empty where we are the caller; here a name alone would let everybody in.
+    if username is None or password is None or not password.get_secret_value():
         _refuse("credential-unfit")
     scheme, _, encoded = header.partition(" ")
     try:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from services.api.access import refuse_strangers, visible_credential
 from services.api.credential_fields import checked_fields, known_type, merged_fields
+from services.api.diversion import refuse_diversion
 from services.api.operation import operation
 from services.api.schemas import credentials as schemas
 from services.api.schemas.base import ProblemAnswer
@@ -43,7 +44,7 @@ def fields(body: schemas.TryCredential) -> Response:
     Takes at most 10 s. What did not work is said in words; the status is 200 all the same.
     """
     kind = known_type(body.type)
-    return _tried(kind, checked_fields(kind, body.fields), body.type)
+    return _tried(kind, checked_fields(kind, body.fields), body.hosts, body.type)
 
 
 @blueprint.post("/<credential:credential_id>/test")
@@ -51,26 +52,29 @@ def fields(body: schemas.TryCredential) -> Response:
 def stored(credential_id: UUID, body: schemas.TryStored) -> Response:
     """Try a credential.
 
-    Its owner may send some of its fields, which are tried in place of the stored ones. Takes at most 10 s.
+    Its owner may send some of its fields, or other hosts, which are tried in place of the stored ones. Takes at most 10 s.
     """
     row = visible_credential(credential_id)
-    return _tried(known_type(row.type), _fields(row, body.fields), ids.encode(ids.CREDENTIAL, credential_id))
+    if body.fields or body.hosts is not None:
+        refuse_strangers(row.owner_id, "credential", "try it with other fields")
+        refuse_diversion(row, body.fields or None, body.hosts)
+    hosts = row.hosts if body.hosts is None else body.hosts
+    target = ids.encode(ids.CREDENTIAL, credential_id)
+    return _tried(known_type(row.type), _fields(row, body.fields), hosts, target)
 
 
 def _fields(row: StoredCredential, sent: dict[str, Any]) -> BaseModel:
-    """Only who may change it may try it with another host: the stored secret would be sent there."""
     if sent:
-        refuse_strangers(row.owner_id, "credential", "try it with other fields")
         return merged_fields(row, sent)
     found = opened(keyring(), row).fields
     assert isinstance(found, BaseModel)  # noqa: S101 - a type's fields are a model
     return found
 
 
-def _tried(kind: CredentialType, fields: BaseModel, target: str) -> Response:
+def _tried(kind: CredentialType, fields: BaseModel, hosts: list[str], target: str) -> Response:
     # No connection is held while the other side takes its time.
     release()
-    tried = try_credential(kind, fields, identity().user_id)
+    tried = try_credential(kind, fields, hosts, identity().user_id)
     detail = {"type": kind.type, "ok": tried["ok"]}
     audit.append(connection(), identity().user_id, "credential.test", target, detail=detail, address=address())
     commit()

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from services.api.access import refuse_strangers, viewer, visible_credential
 from services.api.credential_fields import checked_fields, known_type, merged_fields, visible_fields
+from services.api.diversion import refuse_diversion
 from services.api.idempotency import Created, create_once
 from services.api.operation import operation
 from services.api.revisions import check_revision, etag
@@ -95,11 +96,13 @@ def read(credential_id: UUID) -> Response:
 def update(credential_id: UUID, body: schemas.UpdateCredential) -> Response:
     """Update a credential.
 
-    What is not sent stays, single fields too, so a secret need not be sent again. Steps see the change at once.
+    What is not sent stays, single fields too, so its owner need not send a secret again. An admin who changes other fields
+    of somebody else's credential, or adds hosts, must. Steps see the change at once.
     """
     row = visible_credential(credential_id, lock=True)
     refuse_strangers(row.owner_id, "credential", "change it")
     check_revision("credential", row.revision)
+    refuse_diversion(row, body.fields, body.hosts)
     changed = credentials.update(
         connection(),
         credential_id,

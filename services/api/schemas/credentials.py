@@ -51,16 +51,18 @@ class UpdateCredential(Body):
 
 
 class TryCredential(Body):
-    """Fields to try without storing them."""
+    """Fields to try without storing them; hosts as they would be stored."""
 
     type: TypeName
     fields: FieldValues
+    hosts: Hosts = Field(default_factory=list)
 
 
 class TryStored(Body):
-    """Fields to try instead of those stored, the others as stored; only for who may change them."""
+    """Fields and hosts to try instead of those stored, the others as stored; only for who may change them."""
 
     fields: FieldValues = Field(default_factory=dict)
+    hosts: Hosts | None = None
 
 
 class ListCredentials(Query):

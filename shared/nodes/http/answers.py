@@ -6,9 +6,9 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from shared.domain.errors import InvalidValue, NodeError
+from shared.domain.masking import forms, longest_first, replaced
 from shared.domain.values import from_json
 from shared.net.bodies import INVALID_RESPONSE, body_text, body_value, file_value
-from shared.net.calls import without_secrets
 from shared.net.exchange import Answer
 from shared.nodes.files import MAX_NAME
 
@@ -68,7 +68,8 @@ def header_values(answer: Answer) -> dict[str, Any]:
 
     Our secrets are masked: links and redirects repeat the query that they were asked with.
     """
+    secret = longest_first(form for each in answer.call.secrets for form in forms(each))
     values: dict[str, list[str]] = {}
     for name, value in answer.headers.multi_items():
-        values.setdefault(name, []).append(without_secrets(value, answer.call))
+        values.setdefault(name, []).append(replaced(value, secret))
     return {name: found if name == "set-cookie" else ", ".join(found) for name, found in values.items()}

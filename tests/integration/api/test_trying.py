@@ -68,6 +68,18 @@ def test_private_addresses_are_refused_as_they_are_for_steps(admin: Caller) -> N
     assert "10.0.0.1" in tried(admin, "refused", url="http://10.0.0.1").json["message"]
 
 
+def test_it_is_sent_to_its_hosts_only(admin: Caller) -> None:
+    with echo() as url:
+        given = {"name": "n", "type": "planted", "fields": fields("refused", url), "hosts": ["api.example.com"]}
+        id = admin("POST", "/credentials", given).json["id"]
+        stored = admin("POST", f"/credentials/{id}/test")
+        unsaved = admin("POST", "/credentials/test", {name: given[name] for name in ("type", "fields", "hosts")})
+        wider = admin("POST", f"/credentials/{id}/test", {"hosts": ["127.0.0.1"]})
+    refusal = "The credential may not be sent to 127.0.0.1: add the host to its allowed hosts, or use another."
+    assert stored.json == unsaved.json == {"ok": False, "message": refusal}
+    assert wider.json["message"].startswith("The server refused it: ")
+
+
 @pytest.mark.parametrize(
     ("user", "said"), [("raises", "raised RuntimeError"), ("dies", "without a result"), ("hangs", "no answer within")]
 )

@@ -202,6 +202,12 @@ def test_without_a_fitting_credential_nobody_gets_in(
     assert [each["reason"] for each in made.deliveries()] == [reason]
 
 
+def test_a_name_without_a_password_lets_nobody_in(hook: Make, keep: Keep) -> None:
+    made = hook(type="basic", credential=keep(BASIC, username="shop"))
+    assert made(headers=basic("shop:")).status_code == 401
+    assert [each["reason"] for each in made.deliveries()] == ["credential-unfit"]
+
+
 def test_a_definition_names_a_credential_that_fits_and_that_its_author_may_use(
     keep: Keep, admin: Caller, person: Callable[..., Caller]
 ) -> None:

@@ -55,6 +55,15 @@ def test_a_header_credential_is_sent_in_place_of_the_users_own(secret: Credentia
     run(scenario())
 
 
+def test_a_user_may_have_no_password() -> None:
+    async def scenario() -> None:
+        async with web(x=respond(b"ok")) as site:
+            await ask(site, credential("http.basic", username="ali"))
+            assert base64.b64decode(site.seen[0].headers["authorization"][6:]) == b"ali:"
+
+    run(scenario())
+
+
 def test_a_query_credential_is_added_to_the_query() -> None:
     async def scenario() -> None:
         async with web(x=respond(b"ok")) as site:

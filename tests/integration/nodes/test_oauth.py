@@ -54,6 +54,7 @@ def test_the_token_is_asked_for_once_and_sent_with_every_request() -> None:
                 context = RecordingContext(http, credentials=oauth(site, scope="a b", audience="x"))
                 assert (await call(context, url=site.url("/api"), credential=ID))["body"] == "in"
                 assert context.api_calls == len(context.lines) == (2 if number == 0 else 1)
+                assert context.secrets == ["token-1"]
             asked = site.seen[0]
             assert parse_qs(asked.body.decode()) == {
                 "grant_type": ["client_credentials"],
@@ -62,6 +63,20 @@ def test_the_token_is_asked_for_once_and_sent_with_every_request() -> None:
             }
             assert base64.b64decode(asked.headers["authorization"][6:]) == b"me+%26+co:s3cret%2F%2B"
             assert issuer.given == 1
+
+    run(scenario())
+
+
+def test_the_secret_goes_to_the_hosts_of_the_credential_only() -> None:
+    async def scenario() -> None:
+        issuer = Issuer()
+        async with web(token=issuer.token) as other, web(api=issuer.api) as site, client() as http:
+            url = other.url("/token").replace("127.0.0.1", "localhost")
+            fields = {"tokenUrl": url, "clientId": "me", "clientSecret": "s3cret"}
+            bound = vault(credential("oauth2.client", hosts=("127.0.0.1",), **fields))
+            with pytest.raises(NodeError, match="localhost") as caught:
+                await call(RecordingContext(http, credentials=bound), url=site.url("/api"), credential=ID)
+            assert (caught.value.code, other.seen, site.seen) == ("HOST_NOT_ALLOWED", [], [])
 
     run(scenario())
 

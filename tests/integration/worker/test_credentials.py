@@ -11,13 +11,14 @@ import pytest
 from services.worker.context import StepContext
 from shared import ids
 from shared.broker import StepRef
+from shared.domain.masking import MASK
 from shared.nodes.catalogue import node_types
-from shared.redactor import MASK
+from shared.redactor import KNOWN
 from tests.integration.clockwork.scene import Scene
 from tests.integration.worker import vault
 from tests.integration.worker.conftest import Pipeline
 from tests.integration.worker.our_logs import our_logs
-from tests.integration.worker.vault import SECRET, Blab, stored
+from tests.integration.worker.vault import SECRET, TOKEN, Blab, stored
 
 __all__ = ["our_logs"]
 
@@ -117,6 +118,16 @@ def test_nothing_of_it_stays(
     assert step["input"]["given"] == ["me", MASK, {MASK: 1}]
     seen = [json.dumps(step, default=str), b"".join(blobs).decode(), *capsys.readouterr()]
     assert not [text for text in seen if SECRET in text or INSIDE_JSON in text or "canary" in text]
+
+
+def test_what_a_node_names_as_a_secret_is_masked_as_well(scene: Scene, pipeline: Pipeline) -> None:
+    step = run(scene, pipeline, stored(scene.connection, scene.user_id), how="token", given=TOKEN)
+    pipeline.runner._logs.close()
+    lines = scene.connection.execute("SELECT message FROM execution_logs ORDER BY id").fetchall()
+    assert step["output"] == {"echo": f"Bearer {MASK}", MASK: 1}
+    assert step["input"]["given"] == MASK
+    assert lines[-1] == (f"got {MASK}",)
+    assert KNOWN.mask(f"x {TOKEN}") == f"x {MASK}"
 
 
 def test_steps_without_credentials_have_no_redactor(

@@ -14,6 +14,7 @@ from shared.vault.keyring import Keyring
 from shared.vault.opening import sealed_fields
 
 KEY = b"k" * 32
+TOKEN = "canary-token-0123456789"
 SECRET = 'canary "with quotes" 0123456789'
 
 
@@ -53,6 +54,10 @@ class Blab(NodeType):
         found = await ctx.credential(params.credential)
         secret = found.fields.secret.get_secret_value()
         ctx.log("info", f"it is {secret}", deep={"er": [secret]})
+        if params.how == "token":
+            ctx.mask(TOKEN)
+            ctx.log("info", f"got {TOKEN}")
+            return Done({"echo": f"Bearer {TOKEN}", TOKEN: 1})
         if params.how == "error":
             raise NodeError("TOLD", "x" * 3_995 + secret)
         if params.how == "bug":

@@ -122,8 +122,9 @@ class CredentialForm {
     if (!this.complete(false)) return undefined;
     const own = this.form.dataset.own !== undefined;
     const fields = own ? this.fields.changed() : undefined;
-    if (this.id !== undefined) return [`/credentials/${this.id}/test`, RawJson.object({ fields })];
-    return ["/credentials/test", RawJson.object({ type: this.form.dataset.type, fields: fields ?? {} })];
+    const hosts = own ? this.about().hosts : undefined;
+    if (this.id !== undefined) return [`/credentials/${this.id}/test`, RawJson.object({ fields, hosts })];
+    return ["/credentials/test", RawJson.object({ type: this.form.dataset.type, fields: fields ?? {}, hosts })];
   }
 
   /** What stands in the way, at its field where it has one. */
