@@ -17,7 +17,7 @@ from services.api.hooks.credentials import open_credential
 from services.api.hooks.limits import webhook_limits
 from services.api.hooks.log import Stopwatch, note_answered, note_refused, noted
 from services.api.hooks.refused import Refused
-from services.api.hooks.start import Taken, once_key, take
+from services.api.hooks.start import Taken, once_keys, take
 from services.api.hooks.waiting import answer_of
 from shared import ids
 from shared.credentials.base import Credential
@@ -35,12 +35,13 @@ _ASLEEP = "This webhook takes no calls at the moment: it is paused, or its workf
 
 @dataclass(slots=True)
 class _Receiving:
-    """A call on its way; `body` is there from the moment that it is known who sent it."""
+    """A call on its way; `body` is there from the moment that it is known who sent it, `once` where that proves one sending."""
 
     webhook: Webhook
     call: Call
     watch: Stopwatch = field(default_factory=Stopwatch)
     body: bytes | None = None
+    once: str | None = None
 
 
 def receive(path: str) -> Response:
@@ -107,7 +108,7 @@ def _admit(receiving: _Receiving, credential: Credential | None) -> None:
 
 def _proven_body(way: dict[str, Any], credential: Credential | None, receiving: _Receiving) -> bytes:
     body = read_body(receiving.webhook.config["maxBytes"])
-    authentication.check_signature(way, credential, receiving.call, body)
+    receiving.once = authentication.check_signature(way, credential, receiving.call, body)
     return body
 
 
@@ -124,8 +125,7 @@ def _stored(receiving: _Receiving, body: bytes) -> Taken:
     input["body"] = value_of(body, call.content_type)
     status = None if now.config["respond"] == "workflow" else (now.config["response"] or {}).get("status", 202)
     row = noted(now, call, receiving.watch, status, size=len(body), request=call.request, body=body)
-    once = once_key(now, call, authentication.once_of(now.config["authentication"], call))
-    return take(now, input, once, row, len(body))
+    return take(now, input, once_keys(now, call, receiving.once), row, len(body))
 
 
 def _announce(taken: Taken) -> None:
