@@ -55,7 +55,8 @@ def receive(path: str) -> Response:
     try:
         credential = _credential(webhook)
     except Refused as error:
-        return error.response()
+        # Which headers are secret, only the credential says; but nothing of them is kept with a call that is not proven.
+        return _refused(_Receiving(webhook, received(path, ()), watch), error)
     # Whoever sends slowly holds no connection.
     release()
     secrets = authentication.secret_headers(webhook.config["authentication"], credential)
@@ -63,8 +64,7 @@ def receive(path: str) -> Response:
     try:
         return _take(receiving, credential)
     except Refused as error:
-        _note(receiving, (error.status, error.reason))
-        return error.response()
+        return _refused(receiving, error)
     except (RequestError, HTTPException) as error:
         _note(receiving, _what(error))
         raise
@@ -146,6 +146,11 @@ def _size(webhook: Webhook) -> int:
     if request.content_length is not None:
         return min(request.content_length, most)
     return most if "Transfer-Encoding" in request.headers else 0
+
+
+def _refused(receiving: _Receiving, error: Refused) -> Response:
+    _note(receiving, (error.status, error.reason))
+    return error.response()
 
 
 def _note(receiving: _Receiving, refusal: tuple[int, str]) -> None:

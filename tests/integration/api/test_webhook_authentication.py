@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from shared import ids
 from shared.credentials.catalogue import credential_types
 from shared.db import credentials
+from shared.metrics import WEBHOOK_CALLS
 from shared.settings import Settings
 from shared.vault.keyring import keyring_of
 from shared.vault.opening import sealed_fields
@@ -300,8 +301,17 @@ def test_somebody_elses_credential_lets_nobody_in(
 def test_without_the_vaults_key_nobody_is_told_that_they_are_wrong(
     hook: Make, admin: Caller, connection: Connection, settings: Settings
 ) -> None:
-    path = hook(type="secret", credential="hmac").path
+    made, counted = hook(type="secret", credential="hmac"), WEBHOOK_CALLS.labels("vault-locked")
+    before = counted._value.get()
     with application(settings.model_copy(update={"vault_key": None})) as locked:
-        answer = locked.test_client().post(path, headers={"X-Webhook-Secret": SECRET})
+        answer = locked.test_client().post(made.path, headers={"X-Webhook-Secret": SECRET}, data=BODY)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert answer.get_json()["type"] == "/problems/vault-locked"
+    assert counted._value.get() == before + 1
+    (listed,) = made.deliveries()
+    assert (listed["status"], listed["reason"], made.delivery(listed["id"]).json["request"]) == (
+        503,
+        "vault-locked",
+        None,
+    )
+    assert SECRET not in str(connection.execute("SELECT json_agg(d)::text FROM webhook_deliveries d").fetchone())
