@@ -14,7 +14,7 @@ from services.api.hooks.answers import fixed
 from services.api.hooks.body import value_of
 from services.api.hooks.call import Call, read_body, received
 from services.api.hooks.credentials import open_credential
-from services.api.hooks.limits import webhook_limits
+from services.api.hooks.limits import no_room, webhook_limits
 from services.api.hooks.log import Stopwatch, note_answered, note_refused, noted
 from services.api.hooks.refused import Refused
 from services.api.hooks.start import Taken, once_keys, take
@@ -25,7 +25,7 @@ from shared.db import webhooks
 from shared.db.webhooks import Webhook
 from shared.domain.errors import NotFound, RequestError
 from shared.metrics import WEBHOOK_CALLS
-from shared.web.database import connection, release
+from shared.web.database import EXHAUSTED, connection, release
 from shared.web.guard import address
 from shared.web.problems import TABLE
 
@@ -45,7 +45,19 @@ class _Receiving:
 
 
 def receive(path: str) -> Response:
-    """Start the workflow whose webhook has this path. Raises NotFound, TooManyAttempts; answers every refusal itself."""
+    """Start the workflow whose webhook has this path. Raises NotFound, TooManyAttempts; answers every refusal itself.
+
+    429 too where no connection to the database gets free: it is there, but all of this process's are in use.
+    """
+    try:
+        return _receive(path)
+    except EXHAUSTED:
+        # Nothing is stored: a call has its connection until that is done. To write it down would take another one.
+        WEBHOOK_CALLS.labels("busy").inc()
+        return no_room().response()
+
+
+def _receive(path: str) -> Response:
     watch = Stopwatch()
     webhook = webhooks.find(connection(), path)
     if webhook is None:
