@@ -29,16 +29,28 @@ class Signed:
 
 def is_signed(config: Mapping[str, Any], headers: Headers, body: bytes, secret: str, now_s: float) -> bool:
     """Whether the call has a signature of `body` with `secret`, not older (or newer) than `toleranceMs` where it is dated."""
+    return proven(config, headers, body, secret, now_s) is not None
+
+
+def proven(
+    config: Mapping[str, Any], headers: Headers, body: bytes, secret: str, now_s: float
+) -> tuple[str, bytes] | None:
+    """The scheme and the signature that the call was to have, and has; None for one that is not signed.
+
+    Ours, not what was sent: a header can be written in many ways that say the same.
+    """
     try:
         signed = _READERS[config["preset"]](config, headers, body)
     except (KeyError, ValueError):
-        return False
+        return None
     if signed.timestamp is not None and not _is_fresh(signed.timestamp, config["toleranceMs"], now_s):
-        return False
+        return None
     key = _key_of(config["preset"], secret)
     expected = hmac.digest(key, signed.message, getattr(hashlib, signed.algorithm))
     # Every one is compared, so that the time says nothing about which was right.
-    return sum(hmac.compare_digest(expected, each) for each in signed.signatures) > 0
+    if sum(hmac.compare_digest(expected, each) for each in signed.signatures) == 0:
+        return None
+    return config["preset"] or "own", expected
 
 
 def signature_headers(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ UNREACHABLE = (
     psycopg.errors.IdleInTransactionSessionTimeout,
     exc.TimeoutError,
 )
+EXHAUSTED = exc.TimeoutError
+"""Every connection of the pool was in use for as long as one is waited for."""
 
 
 def install_database(app: Flask, database_url: str, *, pool_size: int = 20) -> None:

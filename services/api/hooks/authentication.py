@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from services.api.hooks.call import Call
 from services.api.hooks.refused import Refused
 from shared.credentials.base import Credential
-from shared.domain.signatures import is_dated, is_signed, signature_headers
+from shared.domain.signatures import is_dated, proven, signature_headers
 from shared.domain.triggers.webhook_auth import SECRET_HEADER
 
 _NOBODY = "The credentials of this call are missing or wrong."
@@ -38,20 +38,19 @@ def check_headers(authentication: Mapping[str, Any], credential: Credential | No
         )
 
 
-def check_signature(authentication: Mapping[str, Any], credential: Credential | None, call: Call, body: bytes) -> None:
-    """HMAC. Raises Refused 401."""
+def check_signature(
+    authentication: Mapping[str, Any], credential: Credential | None, call: Call, body: bytes
+) -> str | None:
+    """HMAC. What no two calls have the same of, unless one was sent again: a dated signature. Raises Refused 401."""
     if authentication["type"] != "hmac":
-        return
+        return None
     if credential is None:
         _refuse("credential-missing")
-    _require(is_signed(authentication, call.headers, body, _secret_of(credential), time.time()))
-
-
-def once_of(authentication: Mapping[str, Any], call: Call) -> str | None:
-    """What no two calls have the same of, unless one was sent again: a dated signature."""
-    if authentication["type"] != "hmac" or not is_dated(authentication):
-        return None
-    return " ".join(call.headers.get(name, "") for name in signature_headers(authentication))
+    found = proven(authentication, call.headers, body, _secret_of(credential), time.time())
+    if found is None:
+        _refuse("unauthorized")
+    scheme, signature = found
+    return f"{scheme} {signature.hex()}" if is_dated(authentication) else None
 
 
 def _secret_header(authentication: Mapping[str, Any], credential: Credential | None) -> str:

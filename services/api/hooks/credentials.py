@@ -32,7 +32,7 @@ def open_credential(connection: psycopg.Connection[Any], id: UUID, workflow_id: 
         found = opened(keyring(), row)
     except VaultLocked as error:
         _log.warning("a webhook's credential cannot be opened", error=str(error))
-        too_many("vault-locked", _LOCKED, _LOCKED_S, status=503)
+        raise too_many("vault-locked", _LOCKED, _LOCKED_S, status=503) from None
     except (Damaged, Unusable) as error:
         _log.warning("a webhook's credential cannot be used", error=str(error))
         return None

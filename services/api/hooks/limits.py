@@ -1,5 +1,6 @@
 """How much of all calls one process takes on at a time, and how many of one webhook. Kept in process memory."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -8,13 +9,15 @@ from uuid import UUID
 
 from flask import current_app
 
-from services.api.hooks.refused import too_many
+from services.api.hooks.refused import Refused, too_many
 from shared.auth.limiter import FailureLimiter, TooManyAttempts
 
 MOST_BYTES = 128_000_000
 """Of bodies that are being read and parsed."""
 MOST_WAITING = 500
 """Callers that wait for the answer of a run."""
+MOST_RATES = 1_000
+"""Different rates that are counted; of more, the one that was used last the longest ago begins anew."""
 _EXTENSION = "flowversal-webhook-limits"
 _BUSY = "This installation has as many calls at hand as it can take. Send it again in a moment."
 _UNKNOWN = "Too many calls of addresses that do not exist. Wait a little, then use an address exactly as it was given."
@@ -30,19 +33,28 @@ class WebhookLimits:
         self._waiting = 0
         self._unknown = FailureLimiter(100, 300)
         self._refused = FailureLimiter(20, 60)
-        self._rates: dict[tuple[int, int], FailureLimiter] = {}
+        self._rates: OrderedDict[tuple[int, int], FailureLimiter] = OrderedDict()
 
     def check_rate(self, trigger_id: UUID, rate: dict[str, Any] | None) -> None:
         """Count a call of a webhook. Raises Refused 429 once there were `max` in the last `perMs`, in this process."""
         if rate is None:
             return
         chosen = (rate["max"], rate["perMs"])
-        limiter = self._rates.setdefault(chosen, FailureLimiter(chosen[0], chosen[1] / 1000))
+        limiter = self._limiter(*chosen)
         # No other greenlet comes between the two: neither of them waits for anything.
         wait_s = limiter.wait_s(trigger_id)
         if wait_s > 0:
-            too_many("rate", _RATE.format(max=chosen[0], seconds=chosen[1] / 1000), wait_s)
+            raise too_many("rate", _RATE.format(max=chosen[0], seconds=chosen[1] / 1000), wait_s)
         limiter.failed(trigger_id)
+
+    def _limiter(self, most: int, per_ms: int) -> FailureLimiter:
+        """That of all webhooks with this rate."""
+        with self._lock:
+            found = self._rates.setdefault((most, per_ms), FailureLimiter(most, per_ms / 1000))
+            self._rates.move_to_end((most, per_ms))
+            while len(self._rates) > MOST_RATES:
+                self._rates.popitem(last=False)
+        return found
 
     def check_unknown(self, caller: str) -> None:
         """Raises TooManyAttempts for a caller of a hundred addresses that do not exist within 5 minutes."""
@@ -60,12 +72,12 @@ class WebhookLimits:
 
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
-        """Around a body of at most `size` bytes. Raises Refused 503 where that is too much beside what is there."""
+        """Around a body of at most `size` bytes. Raises Refused 429 where that is too much beside what is there."""
         with self._lock:
             taken = self._bytes == 0 or self._bytes + size <= MOST_BYTES
             self._bytes += size if taken else 0
         if not taken:
-            too_many("busy", _BUSY, 1.0, status=503)
+            raise no_room()
         try:
             yield
         finally:
@@ -74,17 +86,22 @@ class WebhookLimits:
 
     @contextmanager
     def waiter(self) -> Iterator[None]:
-        """Around a call that will wait for its run. Raises Refused 503 where too many do."""
+        """Around a call that will wait for its run. Raises Refused 429 where too many do."""
         with self._lock:
             taken = self._waiting < MOST_WAITING
             self._waiting += taken
         if not taken:
-            too_many("busy", _BUSY, 1.0, status=503)
+            raise no_room()
         try:
             yield
         finally:
             with self._lock:
                 self._waiting -= 1
+
+
+def no_room() -> Refused:
+    """429: there is no room for one more call."""
+    return too_many("busy", _BUSY, 1.0)
 
 
 def webhook_limits() -> WebhookLimits:

@@ -14,10 +14,10 @@ from services.api.hooks.answers import fixed
 from services.api.hooks.body import value_of
 from services.api.hooks.call import Call, read_body, received
 from services.api.hooks.credentials import open_credential
-from services.api.hooks.limits import webhook_limits
+from services.api.hooks.limits import no_room, webhook_limits
 from services.api.hooks.log import Stopwatch, note_answered, note_refused, noted
 from services.api.hooks.refused import Refused
-from services.api.hooks.start import Taken, once_key, take
+from services.api.hooks.start import Taken, once_keys, take
 from services.api.hooks.waiting import answer_of
 from shared import ids
 from shared.credentials.base import Credential
@@ -25,7 +25,7 @@ from shared.db import webhooks
 from shared.db.webhooks import Webhook
 from shared.domain.errors import NotFound, RequestError
 from shared.metrics import WEBHOOK_CALLS
-from shared.web.database import connection, release
+from shared.web.database import EXHAUSTED, connection, release
 from shared.web.guard import address
 from shared.web.problems import TABLE
 
@@ -35,16 +35,29 @@ _ASLEEP = "This webhook takes no calls at the moment: it is paused, or its workf
 
 @dataclass(slots=True)
 class _Receiving:
-    """A call on its way; `body` is there from the moment that it is known who sent it."""
+    """A call on its way; `body` is there from the moment that it is known who sent it, `once` where that proves one sending."""
 
     webhook: Webhook
     call: Call
     watch: Stopwatch = field(default_factory=Stopwatch)
     body: bytes | None = None
+    once: str | None = None
 
 
 def receive(path: str) -> Response:
-    """Start the workflow whose webhook has this path. Raises NotFound, TooManyAttempts; answers every refusal itself."""
+    """Start the workflow whose webhook has this path. Raises NotFound, TooManyAttempts; answers every refusal itself.
+
+    429 too where no connection to the database gets free: it is there, but all of this process's are in use.
+    """
+    try:
+        return _receive(path)
+    except EXHAUSTED:
+        # Nothing is stored: a call has its connection until that is done. To write it down would take another one.
+        WEBHOOK_CALLS.labels("busy").inc()
+        return no_room().response()
+
+
+def _receive(path: str) -> Response:
     watch = Stopwatch()
     webhook = webhooks.find(connection(), path)
     if webhook is None:
@@ -54,7 +67,8 @@ def receive(path: str) -> Response:
     try:
         credential = _credential(webhook)
     except Refused as error:
-        return error.response()
+        # Which headers are secret, only the credential says; but nothing of them is kept with a call that is not proven.
+        return _refused(_Receiving(webhook, received(path, ()), watch), error)
     # Whoever sends slowly holds no connection.
     release()
     secrets = authentication.secret_headers(webhook.config["authentication"], credential)
@@ -62,8 +76,7 @@ def receive(path: str) -> Response:
     try:
         return _take(receiving, credential)
     except Refused as error:
-        _note(receiving, (error.status, error.reason))
-        return error.response()
+        return _refused(receiving, error)
     except (RequestError, HTTPException) as error:
         _note(receiving, _what(error))
         raise
@@ -107,7 +120,7 @@ def _admit(receiving: _Receiving, credential: Credential | None) -> None:
 
 def _proven_body(way: dict[str, Any], credential: Credential | None, receiving: _Receiving) -> bytes:
     body = read_body(receiving.webhook.config["maxBytes"])
-    authentication.check_signature(way, credential, receiving.call, body)
+    receiving.once = authentication.check_signature(way, credential, receiving.call, body)
     return body
 
 
@@ -124,8 +137,7 @@ def _stored(receiving: _Receiving, body: bytes) -> Taken:
     input["body"] = value_of(body, call.content_type)
     status = None if now.config["respond"] == "workflow" else (now.config["response"] or {}).get("status", 202)
     row = noted(now, call, receiving.watch, status, size=len(body), request=call.request, body=body)
-    once = once_key(now, call, authentication.once_of(now.config["authentication"], call))
-    return take(now, input, once, row, len(body))
+    return take(now, input, once_keys(now, call, receiving.once), row, len(body))
 
 
 def _announce(taken: Taken) -> None:
@@ -146,6 +158,11 @@ def _size(webhook: Webhook) -> int:
     if request.content_length is not None:
         return min(request.content_length, most)
     return most if "Transfer-Encoding" in request.headers else 0
+
+
+def _refused(receiving: _Receiving, error: Refused) -> Response:
+    _note(receiving, (error.status, error.reason))
+    return error.response()
 
 
 def _note(receiving: _Receiving, refusal: tuple[int, str]) -> None:

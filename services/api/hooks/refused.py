@@ -1,7 +1,6 @@
 """A call that is not taken: a problem for the caller, and the reason for the log."""
 
 import math
-from typing import NoReturn
 
 from werkzeug.wrappers import Response
 
@@ -34,7 +33,7 @@ class Refused(ProblemError):
         return answer
 
 
-def too_many(kind: str, detail: str, retry_after_s: float, *, status: int = 429) -> NoReturn:
-    """Refuse for now. Raises Refused with `Retry-After`."""
+def too_many(kind: str, detail: str, retry_after_s: float, *, status: int = 429) -> Refused:
+    """Refused for now, with `Retry-After`."""
     title = "Too many calls" if status == 429 else "Temporarily overloaded"
-    raise Refused(status, kind, title, detail, {"Retry-After": str(max(1, math.ceil(retry_after_s)))})
+    return Refused(status, kind, title, detail, {"Retry-After": str(max(1, math.ceil(retry_after_s)))})

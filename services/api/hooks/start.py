@@ -36,36 +36,47 @@ class Taken:
     started: Started | None = None
 
 
-def once_key(webhook: Webhook, call: Call, once: str | None) -> str | None:
-    """What two calls have in common that are one, sent twice: an id that the caller gave, else `once`."""
+def once_keys(webhook: Webhook, call: Call, once: str | None) -> tuple[str, ...]:
+    """What two calls have in common that are one, sent twice: `once`, and an id that the caller gave.
+
+    `once` comes first: whoever repeats a signed call may have put another id beside it, which was not signed.
+    """
     config = webhook.config
     preset = config["authentication"].get("preset")
     names = [config["deliveryHeader"], _DELIVERY_HEADERS.get(preset), "idempotency-key", "webhook-id"]
-    for name in filter(None, names):
-        value = call.headers.get(name.lower())
-        if value:
-            return sha256(f"{name.lower()} {value}".encode("utf-8", "replace")).hexdigest()
-    return sha256(f"once {once}".encode("utf-8", "replace")).hexdigest() if once else None
+    given = (
+        f"{name.lower()} {call.headers[name.lower()]}" for name in names if name and call.headers.get(name.lower())
+    )
+    found = (None if once is None else f"once {once}", next(given, None))
+    return tuple(sha256(each.encode("utf-8", "replace")).hexdigest() for each in found if each is not None)
 
 
-def take(webhook: Webhook, input: Any, key: str | None, noted: Noted, body_bytes: int) -> Taken:
-    """Start the run and commit, or find the run that a call with this key has started within 24 hours.
+def take(webhook: Webhook, input: Any, keys: tuple[str, ...], noted: Noted, body_bytes: int) -> Taken:
+    """Start the run and commit, or find the run that a call with one of these keys has started within 24 hours.
 
     Raises Conflict while a call with the same key is being taken; InvalidValue, InvalidDefinition as `start_execution`.
     """
-    found = _claimed_before(webhook, key, sha256(dumps(input)).digest()) if key is not None else None
-    if found is not None:
-        row = deliveries.note(connection(), _with(noted, execution_id=found, reason="duplicate", request=None))
-        commit()
-        return Taken(found, row.rows[0][0])
+    hashed, ours = sha256(dumps(input)).digest(), list[str]()
+    for key in keys:
+        found = _claimed_before(webhook, key, hashed)
+        if found is not None:
+            return _taken_before(webhook, found, ours, noted)
+        ours.append(key)
     started = start_run(connection(), webhook, input, owner=webhook.owner_id, body_bytes=body_bytes)
-    if key is not None:
-        _remember(webhook, key, started.id)
+    _remember(webhook, ours, started.id)
     if webhook.config["respond"] == "workflow":
         webhook_answers.expect(connection(), started.id, webhook.config["waitMs"] / 1000)
     row = deliveries.note(connection(), _with(noted, execution_id=started.id))
     commit()
     return Taken(started.id, row.rows[0][0], started)
+
+
+def _taken_before(webhook: Webhook, execution_id: UUID, ours: list[str], noted: Noted) -> Taken:
+    """A call that was sent again; `ours` are keys that are its alone, such as that of a newer signature."""
+    _remember(webhook, ours, execution_id)
+    row = deliveries.note(connection(), _with(noted, execution_id=execution_id, reason="duplicate", request=None))
+    commit()
+    return Taken(execution_id, row.rows[0][0])
 
 
 def start_run(
@@ -106,9 +117,12 @@ def _claimed_before(webhook: Webhook, key: str, hashed: bytes) -> UUID | None:
     return execution_id
 
 
-def _remember(webhook: Webhook, key: str, execution_id: UUID) -> None:
+def _remember(webhook: Webhook, keys: list[str], execution_id: UUID) -> None:
     text = dumps({"executionId": ids.encode(ids.EXECUTION, execution_id)}).decode()
-    idempotency.remember(connection(), webhook.owner_id, _route(webhook), key, status=202, location=None, response=text)
+    for key in keys:
+        idempotency.remember(
+            connection(), webhook.owner_id, _route(webhook), key, status=202, location=None, response=text
+        )
 
 
 def _route(webhook: Webhook) -> str:

@@ -15,7 +15,7 @@ blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
 _ANSWERS: Answers = {
     200: "What the run answers, where the trigger waits for it; any status and type.",
     202: WebhookAccepted,
-    **dict.fromkeys((401, 404, 405, 408, 409, 413, 415, 422, 429, 502), ProblemAnswer),
+    **dict.fromkeys((400, 401, 404, 405, 408, 409, 413, 415, 422, 429, 502, 503), ProblemAnswer),
 }
 
 

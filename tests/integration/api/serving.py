@@ -13,6 +13,7 @@ from services.standalone.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 START_S = 30.0
+API = "services.api.wsgi:create_app()"
 
 
 @contextmanager
@@ -34,12 +35,12 @@ def process(arguments: list[str], environment: dict[str, str], log: Path) -> Ite
 
 
 @contextmanager
-def api(environment: dict[str, str], log: Path) -> Iterator[str]:
+def api(environment: dict[str, str], log: Path, served: str = API) -> Iterator[str]:
     """A serving API; its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     arguments = ["-m", "gunicorn", "--no-control-socket", "-k", "gevent", "-w", "1", "-b", f"127.0.0.1:{port}"]
-    with process([*arguments, "services.api.wsgi:create_app()"], environment, log) as child:
+    with process([*arguments, served], environment, log) as child:
         ends = time.monotonic() + START_S
         while not _alive(address):
             assert child.poll() is None, log.read_text()

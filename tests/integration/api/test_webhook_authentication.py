@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from shared import ids
 from shared.credentials.catalogue import credential_types
 from shared.db import credentials
+from shared.metrics import WEBHOOK_CALLS
 from shared.settings import Settings
 from shared.vault.keyring import keyring_of
 from shared.vault.opening import sealed_fields
@@ -64,7 +65,8 @@ def hook(app: Flask, admin: Caller, connection: Connection, keep: Keep) -> Make:
     def make(**authentication: Any) -> Hook:
         named = authentication["credential"]
         id = keep(named) if named in GIVEN else named
-        return Hook(app, admin, connection, authentication=authentication | {"credential": id})
+        more = {"deliveryHeader": "X-Delivery", "authentication": authentication | {"credential": id}}
+        return Hook(app, admin, connection, **more)
 
     return make
 
@@ -119,6 +121,15 @@ PRESETS: dict[str, tuple[dict[str, Any], Sign]] = {
 }
 
 
+# The same signatures, written otherwise.
+OTHERWISE: dict[str, Callable[[dict[str, str]], dict[str, str]]] = {
+    "stripe": lambda sent: {"Stripe-Signature": sent["Stripe-Signature"] + ",v0=z2"},
+    "slack": lambda sent: {"X-Slack-Signature": "v0=" + sent["X-Slack-Signature"].removeprefix("v0=").upper()},
+    "standard": lambda sent: {"webhook-signature": sent["webhook-signature"] + " v1a,y"},
+    "dated": lambda sent: {"X-Webhook-Signature": sent["X-Webhook-Signature"].upper()},
+}
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_signatures(hook: Make, name: str) -> None:
     config, sign = PRESETS[name]
@@ -144,6 +155,31 @@ def test_an_old_signature_is_worth_nothing_and_a_fresh_one_counts_once(hook: Mak
     assert again.get_json() == first.get_json()
     assert again.headers["Idempotency-Replayed"] == "true"
     assert made.runs() == 1
+
+
+@pytest.mark.parametrize("name", ["stripe", "slack", "standard", "dated"])
+def test_a_recorded_call_is_worth_nothing_in_whatever_dress(hook: Make, name: str) -> None:
+    config, sign = PRESETS[name]
+    made = hook(type="hmac", credential=KEY, **config)
+    headers = sign(BODY)
+    first = made(data=BODY, headers=headers)
+    dresses: list[dict[str, str]] = [
+        {"Idempotency-Key": "another"},
+        {"X-Delivery": "another"},
+        OTHERWISE[name](headers),
+    ]
+    for dress in dresses:
+        again = made(data=BODY, headers=headers | dress)
+        assert (again.status_code, again.get_json()) == (202, first.get_json()), dress
+    assert made.runs() == 1
+    # What somebody invented for a repeated call is not taken from one that comes later.
+    later = made(data=b"2", headers=sign(b"2") | {"X-Delivery": "another"})
+    assert (later.status_code, made.runs()) == (202, 2)
+    # And one that its sender signs anew is not new, nor is its signature good for a third time.
+    anew = sign(b"2", age_s=20) | {"X-Delivery": "another"}
+    for headers in (anew, anew | {"X-Delivery": "a third"}):
+        assert made(data=b"2", headers=headers).get_json() == later.get_json()
+    assert made.runs() == 2
 
 
 def test_the_key_of_standard_webhooks_is_base64(hook: Make, keep: Keep) -> None:
@@ -271,8 +307,17 @@ def test_somebody_elses_credential_lets_nobody_in(
 def test_without_the_vaults_key_nobody_is_told_that_they_are_wrong(
     hook: Make, admin: Caller, connection: Connection, settings: Settings
 ) -> None:
-    path = hook(type="secret", credential="hmac").path
+    made, counted = hook(type="secret", credential="hmac"), WEBHOOK_CALLS.labels("vault-locked")
+    before = counted._value.get()
     with application(settings.model_copy(update={"vault_key": None})) as locked:
-        answer = locked.test_client().post(path, headers={"X-Webhook-Secret": SECRET})
+        answer = locked.test_client().post(made.path, headers={"X-Webhook-Secret": SECRET}, data=BODY)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert answer.get_json()["type"] == "/problems/vault-locked"
+    assert counted._value.get() == before + 1
+    (listed,) = made.deliveries()
+    assert (listed["status"], listed["reason"], made.delivery(listed["id"]).json["request"]) == (
+        503,
+        "vault-locked",
+        None,
+    )
+    assert SECRET not in str(connection.execute("SELECT json_agg(d)::text FROM webhook_deliveries d").fetchone())

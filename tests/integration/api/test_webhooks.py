@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +13,11 @@ import pytest
 from flask import Flask
 
 from shared.db import triggers, webhooks
+from shared.metrics import WEBHOOK_CALLS
+from shared.settings import Settings
+from shared.web import database
 from tests.integration.api.caller import Caller
+from tests.integration.api.conftest import application
 from tests.integration.api.hooking import Hook, hooked
 
 Connection = psycopg.Connection[Any]
@@ -227,3 +232,26 @@ def test_the_address_is_answered_to_who_may_start_runs(
     assert found["url"].endswith(made.path)
     assert admin("GET", f"{place}/hook").json["url"] == found["url"]
     assert viewer("GET", place).json["items"][0]["url"] is None
+
+
+def test_where_no_connection_gets_free_callers_are_told_to_come_again(
+    hook: Make, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And are not told that the database is away, as they are where it is."""
+    made, counted = hook(), WEBHOOK_CALLS.labels("busy")
+    monkeypatch.setattr(database, "POOL_TIMEOUT_S", 0.05)
+    before = counted._value.get()
+    with application(settings) as full, ExitStack() as held:
+        client, path = full.test_client(use_cookies=False), made.path
+        for _ in range(20):
+            held.enter_context(database.borrowed(database.engine_of(full)))
+        answer = client.post(path, json=1)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert answer.get_json()["type"] == "/problems/busy"
+        held.close()
+        assert client.post(path, json=1).status_code == 202
+    assert (counted._value.get(), made.runs()) == (before + 1, 1)
+    away = settings.model_copy(update={"database_url": "postgresql://nobody@127.0.0.1:1/none"})
+    with application(away) as alone:
+        answer = alone.test_client().post(path, json=1)
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/unavailable")

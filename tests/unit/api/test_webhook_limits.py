@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.api.hooks.limits import MOST_BYTES, MOST_WAITING, WebhookLimits
+from services.api.hooks.limits import MOST_BYTES, MOST_RATES, MOST_WAITING, WebhookLimits
 from services.api.hooks.refused import Refused
 
 TRIGGER = UUID(int=1)
@@ -15,7 +15,7 @@ def test_bodies_share_the_room_and_one_always_has_some() -> None:
     limits = WebhookLimits()
     with limits.room(MOST_BYTES + 1), pytest.raises(Refused) as caught, limits.room(1):
         pass
-    assert (caught.value.status, caught.value.headers, caught.value.reason) == (503, {"Retry-After": "1"}, "busy")
+    assert (caught.value.status, caught.value.headers, caught.value.reason) == (429, {"Retry-After": "1"}, "busy")
     with limits.room(MOST_BYTES - 1), limits.room(1), limits.room(0):
         pass
     with limits.room(MOST_BYTES):
@@ -27,8 +27,9 @@ def test_so_many_callers_wait() -> None:
     with ExitStack() as waiting:
         for _ in range(MOST_WAITING):
             waiting.enter_context(limits.waiter())
-        with pytest.raises(Refused), limits.waiter():
+        with pytest.raises(Refused) as caught, limits.waiter():
             pass
+    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "1"})
     with limits.waiter():
         pass
 
@@ -42,3 +43,14 @@ def test_each_webhook_has_its_own_rate() -> None:
     assert (caught.value.status, 1 <= int(caught.value.headers["Retry-After"]) <= 60) == (429, True)
     limits.check_rate(UUID(int=2), rate)
     limits.check_rate(TRIGGER, None)
+
+
+def test_rates_that_nobody_uses_any_more_are_forgotten() -> None:
+    limits, in_use = WebhookLimits(), {"max": 1, "perMs": 999}
+    limits.check_rate(TRIGGER, {"max": 1, "perMs": 3_600_000})
+    for number in range(MOST_RATES + 5):
+        limits.check_rate(TRIGGER, {"max": 1, "perMs": 3_600_001 + number})
+        limits.check_rate(UUID(int=number + 2), in_use)
+    assert len(limits._rates) == MOST_RATES
+    assert {(1, 999), (1, 3_600_001 + MOST_RATES)} <= limits._rates.keys()
+    assert (1, 3_600_000) not in limits._rates
