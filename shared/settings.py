@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", validation_alias="FLOWVERSAL_METRICS_HOST")
     public_url: str = Field("", validation_alias="FLOWVERSAL_PUBLIC_URL", pattern=r"^(https?://[^\s?#]+)?$")
     """Where people and other systems reach this installation; see `base_url`."""
+    trusted_proxies: int = Field(0, validation_alias="FLOWVERSAL_TRUSTED_PROXIES", ge=0, le=10)
+    """How many reverse proxies stand in front, each adding to X-Forwarded-For; 0: nothing of that header is believed."""
     log_level: str = Field("INFO", validation_alias="FLOWVERSAL_LOG_LEVEL")
     log_format: str = Field("json", validation_alias="FLOWVERSAL_LOG_FORMAT", pattern="^(json|text)$")
     cookie_secure: bool = Field(False, validation_alias="FLOWVERSAL_COOKIE_SECURE")

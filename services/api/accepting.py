@@ -8,6 +8,7 @@ import psycopg
 from werkzeug.wrappers import Response
 
 from services.api.access import viewer, visible_workflow
+from services.api.calls import check_named_workflows
 from services.api.idempotency import Created, create_once
 from services.api.named_credentials import check_named_credentials
 from services.api.operation import Answers, operation
@@ -78,7 +79,8 @@ def chosen_version(connection: psycopg.Connection[Any], workflow_id: UUID, wante
 def _draft(connection: psycopg.Connection[Any], workflow_id: UUID) -> Runnable:
     """The draft as a version without a number; raises InvalidDefinition when it has problems."""
     workflow = visible_workflow(workflow_id)
-    compile_or_raise(workflow.definition)
+    plan = compile_or_raise(workflow.definition)
+    check_named_workflows(workflow_id, workflow.definition, plan)
     check_named_credentials(workflow)
     text = dumps(workflow.definition).decode()
     version_id = versions.ensure_draft(connection, workflow_id, text, identity().user_id)

@@ -18,6 +18,7 @@ from shared.web.headers import API_POLICY, install_security_headers
 from shared.web.live import install_live
 from shared.web.metering import install_metering
 from shared.web.problems import install_problems
+from shared.web.proxies import install_proxies
 from shared.web.unread import install_unread
 
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         "credential": _CredentialId,
         "user": _UserId,
     }
+    install_proxies(app, settings.trusted_proxies)
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
     install_outbox(app, settings.broker_url, settings.redis_url)

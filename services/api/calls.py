@@ -19,7 +19,8 @@ _WHOLE_INPUT = re.compile(r"\{\{\s*input\s*\}\}")
 
 def check_named_workflows(workflow_id: UUID, definition: Mapping[str, Any], plan: Plan) -> None:
     """Raises InvalidDefinition if the definition, which compiles, names workflows that the caller may not see, or runs
-    itself in a way that waits for ever. What an expression gives is known when it runs.
+    itself in a way that waits for ever. What an expression gives is known when it runs: the engine looks then, with the
+    eyes of who published it and of who runs it.
     """
     calls = list(_calls(definition))
     named = [(f"{path}.workflowId", id) for path, id, _ in calls]

@@ -1,17 +1,20 @@
 """The credentials that a definition names: whether they are there, fit, and may be used by who names them.
 
-What somebody put into a draft who could see it, stays when others save the draft (`Workflow.vetted_credentials`); nobody
-can add one that they cannot see, not even to a draft with problems that another one then publishes or runs.
+What somebody who can see a credential uses it for in a draft stays when others save the draft (`Workflow.vetted_credentials`).
+Those who cannot see it can neither add nor change a use, not even in a draft with problems that another one then
+publishes or runs.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.api.access import viewer
 from shared.db import credentials
 from shared.db.credentials import Referred
-from shared.db.workflows import Workflow
+from shared.db.workflows import NONE_VETTED, Workflow
 from shared.domain.errors import InvalidDefinition, Problem
 from shared.nodes.catalogue import node_types
 from shared.nodes.credential_refs import Reference, credential_references
@@ -19,40 +22,43 @@ from shared.web.database import connection
 from shared.web.guard import identity
 
 _UNSEEN = "there is no credential with this id that you may use: choose another"
+_CHANGED = "you may not use this credential here: only its owner can change what it is used for. Undo the change, or choose another"
 _NOT_THE_OWNERS = (
     "the owner of this workflow may not use this credential: share the credential, or choose one of the owner's"
 )
 
 
 class Named(NamedTuple):
-    """What is wrong with the credentials of a definition, and which of them may stay from now on."""
+    """What is wrong with the credentials of a definition, and which uses of them may stay from now on."""
 
     problems: list[Problem]
-    vetted: list[UUID]
-
-
-NOTHING = Named([], [])
+    vetted: dict[str, list[str]]
 
 
 def named_credentials(
-    definition: Mapping[str, Any], owner_id: UUID | None = None, vetted: Collection[UUID] = ()
+    definition: Mapping[str, Any],
+    owner_id: UUID | None = None,
+    vetted: Mapping[str, Sequence[str]] = NONE_VETTED,
 ) -> Named:
     """Look at a definition that the caller saves, for a workflow of `owner_id`, else of their own."""
     found = list(credential_references(definition, node_types()))
     if not found:
-        return NOTHING
+        return Named([], {})
     there = {each.id: each for each in credentials.referred(connection(), {each.id for each in found})}
     eyes = viewer()
-    seen = {
-        each.id for each in there.values() if eyes.everything or each.shared or each.owner_id == eyes.user_id
-    } | there.keys() & set(vetted)
+    seen = {each.id for each in there.values() if eyes.everything or each.shared or each.owner_id == eyes.user_id}
     owner = identity().user_id if owner_id is None else owner_id
+    # What the caller cannot see keeps its uses while it is named at all: a change can be undone.
+    keep = {str(id): list(vetted[str(id)]) for id in there.keys() - seen if str(id) in vetted}
+    for each in found:
+        if each.id in seen:
+            keep.setdefault(str(each.id), []).append(_hash(each))
     problems = [
         Problem(each.path, text)
         for each in found
-        for text in _wrong(each, there[each.id] if each.id in seen else None, owner)
+        for text in _wrong(each, there.get(each.id), keep.get(str(each.id)), owner)
     ]
-    return Named(problems, sorted({each.id for each in found} & seen))
+    return Named(problems, {id: sorted(set(uses)) for id, uses in keep.items()})
 
 
 def named_in(workflow: Workflow) -> Named:
@@ -67,9 +73,16 @@ def check_named_credentials(workflow: Workflow) -> None:
         raise InvalidDefinition(problems)
 
 
-def _wrong(reference: Reference, found: Referred | None, owner_id: UUID) -> Iterator[str]:
-    if found is None:
+def _hash(reference: Reference) -> str:
+    """Of all that says what a credential is used for, its id too."""
+    return sha256(json.dumps(reference.use, sort_keys=True).encode()).hexdigest()
+
+
+def _wrong(reference: Reference, found: Referred | None, uses: Sequence[str] | None, owner_id: UUID) -> Iterator[str]:
+    if found is None or uses is None:
         yield _UNSEEN
+    elif _hash(reference) not in uses:
+        yield _CHANGED
     elif found.type not in reference.types:
         wanted = " or ".join(reference.types)
         yield f"this is a credential of the type {found.type}, but {wanted} is needed here: choose another"

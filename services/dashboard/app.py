@@ -17,6 +17,7 @@ from shared.web.database import install_database
 from shared.web.guard import install_guard, requires
 from shared.web.headers import install_security_headers
 from shared.web.live import install_live
+from shared.web.proxies import install_proxies
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["BASE_URL"] = chosen.base_url
     app.config["VAULT_HAS_KEY"] = _has_key(chosen)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    install_proxies(app, chosen.trusted_proxies)
     install_database(app, chosen.database_url)
     install_live(app, chosen.redis_url)
     # Flask runs what is registered last first: static files keep their own caching.

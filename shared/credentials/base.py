@@ -63,6 +63,8 @@ class CredentialType:
     help: ClassVar[str]
     icon: ClassVar[str] = "key"
     fields: ClassVar[builtins.type[Fields]]
+    goes_anywhere: ClassVar[bool] = False
+    """Whether workflows choose where it is sent: shared only with `hosts`. False where its fields say so, or it never leaves."""
     testable: ClassVar[bool] = False
     """Whether there is something to try: a key for signatures has no other side that could refuse it."""
 

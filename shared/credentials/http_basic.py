@@ -39,6 +39,7 @@ class HttpBasic(CredentialType):
     help = "A user name and a password, sent as basic authentication with every request."
     icon = "user"
     fields = BasicFields
+    goes_anywhere = True
     testable = True
 
     async def test(self, network: Network, fields: BasicFields) -> str:

@@ -35,6 +35,7 @@ class HttpBearer(CredentialType):
     label = "Bearer token"
     help = "A token that is sent as `Authorization: Bearer` with every request."
     fields = BearerFields
+    goes_anywhere = True
     testable = True
 
     async def test(self, network: Network, fields: BearerFields) -> str:

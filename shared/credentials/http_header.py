@@ -37,6 +37,7 @@ class HttpHeader(CredentialType):
     label = "Header with a key"
     help = "A header with a secret value, such as an API key, sent with every request."
     fields = HeaderFields
+    goes_anywhere = True
     testable = True
 
     async def test(self, network: Network, fields: HeaderFields) -> str:

@@ -28,6 +28,7 @@ class HttpQuery(CredentialType):
     label = "Query parameter with a key"
     help = "A secret in the query of every request. Servers may log URLs: prefer a header where both work."
     fields = QueryFields
+    goes_anywhere = True
     testable = True
 
     async def test(self, network: Network, fields: QueryFields) -> str:

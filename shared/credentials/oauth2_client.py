@@ -61,6 +61,7 @@ class OAuth2Client(CredentialType):
     help = "Asks an authorization server for access tokens, and sends them with every request."
     icon = "key"
     fields = OAuth2ClientFields
+    goes_anywhere = True
     testable = True
 
     async def test(self, network: Network, fields: OAuth2ClientFields) -> str:

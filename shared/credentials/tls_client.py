@@ -43,6 +43,7 @@ class TlsClient(CredentialType):
     help = "A certificate and its key, shown to servers that ask for one (mutual TLS)."
     icon = "shield"
     fields = TlsClientFields
+    goes_anywhere = True
     testable = True
 
     async def test(self, network: Network, fields: TlsClientFields) -> str:

@@ -1,6 +1,6 @@
 """The registry's rows: drafts, and which version is published. Never deleted, only archived."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from shared.db.wire import wire_of
 
@@ -28,8 +29,8 @@ class Workflow:
     retention_days: int | None
     created_at: datetime
     updated_at: datetime
-    vetted_credentials: list[UUID]
-    """Those that the draft names and that somebody put there who could see them."""
+    vetted_credentials: dict[str, list[str]]
+    """By the UUID of a credential that the draft names: hashes of the uses that somebody put there who could see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Startable:
     execution_id: UUID
 
 
+NONE_VETTED: Mapping[str, Sequence[str]] = {}
 _COLUMNS = """
 id, owner_id, name, description, definition, shared, enabled, revision, published_version, retention_days, created_at,
 updated_at, vetted_credentials
@@ -107,11 +109,11 @@ def insert(
     definition: str,
     shared: bool = False,
     retention_days: int | None = None,
-    vetted_credentials: Sequence[UUID] = (),
+    vetted_credentials: Mapping[str, Sequence[str]] = NONE_VETTED,
 ) -> Workflow:
     """Add a workflow; `definition` is JSON text. `retention_days` None: as long as the instance keeps executions."""
     with connection.cursor(row_factory=class_row(Workflow)) as cursor:
-        values = (owner_id, name, description, definition, shared, retention_days, list(vetted_credentials))
+        values = (owner_id, name, description, definition, shared, retention_days, Jsonb(vetted_credentials))
         row = cursor.execute(INSERT, values).fetchone()
     assert row is not None  # noqa: S101 - an INSERT without a conflict clause returns its row
     return row
@@ -127,11 +129,11 @@ def update(
     shared: bool,
     enabled: bool,
     retention_days: int | None,
-    vetted_credentials: Sequence[UUID],
+    vetted_credentials: Mapping[str, Sequence[str]],
 ) -> Workflow:
     """Replace what the user may change and count the revision up. The caller holds the row (`get(lock=True)`)."""
     with connection.cursor(row_factory=class_row(Workflow)) as cursor:
-        vetted = list(vetted_credentials)
+        vetted = Jsonb(vetted_credentials)
         values = (name, description, definition, shared, enabled, retention_days, vetted, workflow_id)
         row = cursor.execute(UPDATE, values).fetchone()
     assert row is not None  # noqa: S101 - the caller holds the row

@@ -28,9 +28,11 @@ SELECT FROM steps WHERE execution_id = %s AND node = %s AND item = %s AND state 
 """The step that calls is still the caller's: its outcome, and whoever takes it away, waits for the child to be there."""
 
 CALLER = """
-SELECT e.user_id, u.role = 'admin', e.depth FROM executions e JOIN users u ON u.id = e.user_id WHERE e.id = %s
+SELECT e.user_id, u.role = 'admin', v.created_by, a.role = 'admin', e.depth
+FROM executions e JOIN users u ON u.id = e.user_id
+JOIN workflow_versions v ON v.id = e.version_id JOIN users a ON a.id = v.created_by WHERE e.id = %s
 """
-"""Who runs the parent, and how deep it is. Not locked: no transaction holds a parent and a child."""
+"""Who runs the parent, who published its version, and how deep it is. Not locked: no transaction holds a parent and a child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,11 @@ def start_child(
         row = connection.execute(CALLER, (step[0],)).fetchone()
         if row is None:
             raise StaleFence("The execution that calls a workflow is gone.")
-        caller, depth = Viewer(row[0], everything=row[1]), row[2] + 1
+        caller, author, depth = Viewer(*row[:2]), Viewer(*row[2:4]), row[4] + 1
         if depth > MAX_DEPTH:
             text = f"Workflows run workflows more than {MAX_DEPTH} deep here: probably one of them runs itself."
             raise NodeError("SUBFLOW_DEPTH", text)
-        found = _startable(connection, call, caller)
+        found = _startable(connection, call, caller, author)
         try:
             started = start_execution(
                 connection,
@@ -95,16 +97,24 @@ def start_child(
         return Child(started.id, started)
 
 
-def _startable(connection: psycopg.Connection[Any], call: Call, caller: Viewer) -> Startable:
-    name = ids.encode(ids.WORKFLOW, call.workflow_id)
-    found = workflows.for_start(
-        connection, call.workflow_id, call.version, viewer=caller.user_id, everything=caller.everything
-    )
+def _startable(connection: psycopg.Connection[Any], call: Call, caller: Viewer, author: Viewer) -> Startable:
+    """What both may see: an id that an expression gives was seen by nobody when the version was published."""
+    found = _visible(connection, call, caller)
+    if found is not None and author.user_id != caller.user_id and _visible(connection, call, author) is None:
+        found = None
     if found is None:
-        raise NodeError("WORKFLOW_NOT_FOUND", f"There is no workflow {name} that whoever runs this one may see.")
+        name = ids.encode(ids.WORKFLOW, call.workflow_id)
+        text = f"There is no workflow {name} that both whoever runs this one and whoever published it may see."
+        raise NodeError("WORKFLOW_NOT_FOUND", text)
     if not found.enabled:
         raise NodeError("WORKFLOW_DISABLED", f"The workflow {found.name} is disabled. Enable it, then run this again.")
     return found
+
+
+def _visible(connection: psycopg.Connection[Any], call: Call, eyes: Viewer) -> Startable | None:
+    return workflows.for_start(
+        connection, call.workflow_id, call.version, viewer=eyes.user_id, everything=eyes.everything
+    )
 
 
 def _version(found: Startable, call: Call) -> UUID:

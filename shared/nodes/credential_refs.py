@@ -12,13 +12,19 @@ from shared.nodes.credential_field import credential_fields
 if TYPE_CHECKING:
     from shared.nodes.base import NodeType
 
+_NAMES = ("id", "name")
+
 
 class Reference(NamedTuple):
-    """A parameter that names a credential of one of these `types`; `path` like `containers[0].nodes[1].params.credential`."""
+    """A parameter that names a credential of one of these `types`; `path` like `containers[0].nodes[1].params.credential`.
+
+    `use` is all that says what it is used for: type and parameters of the node, or type and configuration of the trigger.
+    """
 
     path: str
     id: UUID
     types: tuple[str, ...]
+    use: Mapping[str, Any]
 
 
 def credential_references(definition: Any, catalogue: "Mapping[str, NodeType]") -> Iterator[Reference]:
@@ -31,7 +37,8 @@ def credential_references(definition: Any, catalogue: "Mapping[str, NodeType]") 
                 for name, mark in credential_fields(catalogue[kind].params).items():
                     id = ids.decode(ids.CREDENTIAL, text) if isinstance(text := params.get(name), str) else None
                     if id is not None:
-                        yield Reference(f"containers[{at}].nodes[{place}].params.{name}", id, mark.types)
+                        path = f"containers[{at}].nodes[{place}].params.{name}"
+                        yield Reference(path, id, mark.types, {"type": kind, "params": params})
 
 
 def _of_webhooks(definition: Any) -> Iterator[Reference]:
@@ -42,7 +49,8 @@ def _of_webhooks(definition: Any) -> Iterator[Reference]:
         id = ids.decode(ids.CREDENTIAL, text) if isinstance(text := way.get("credential"), str) else None
         types = CREDENTIAL_TYPES.get(str(way.get("type")))
         if id is not None and types is not None:
-            yield Reference(f"triggers[{at}].authentication.credential", id, types)
+            use = {name: value for name, value in trigger.items() if name not in _NAMES}
+            yield Reference(f"triggers[{at}].authentication.credential", id, types, use)
 
 
 def _items(value: Any, name: str) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class WorkflowRun(NodeType):
     params = WorkflowRunParams
     example: ClassVar[dict[str, Any]] = {"workflowId": "wf-00000000000000000000000001", "input": {"n": 1}}
     error_codes: ClassVar[dict[str, str]] = {
-        "WORKFLOW_NOT_FOUND": "There is no such workflow that whoever runs this one may see.",
+        "WORKFLOW_NOT_FOUND": "There is no such workflow that both whoever runs this one and whoever published it may see.",
         "WORKFLOW_DISABLED": "The workflow is disabled.",
         "NOT_PUBLISHED": "The workflow was never published.",
         "VERSION_NOT_FOUND": "The workflow has no version with that number.",

@@ -36,6 +36,7 @@ def _shape(kind: CredentialType) -> dict[str, Any]:
         "help": kind.help,
         "icon": kind.icon,
         "testable": kind.testable,
+        "goesAnywhere": kind.goes_anywhere,
         "fields": kind.fields.model_json_schema(),
         "secrets": secret_names(kind.fields),
     }

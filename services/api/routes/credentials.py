@@ -15,6 +15,7 @@ from services.api.operation import operation
 from services.api.revisions import check_revision, etag
 from services.api.schemas import credentials as schemas
 from services.api.schemas.base import ProblemAnswer
+from services.api.sharing import refuse_boundless
 from services.api.vault import hash_key, keyring
 from shared import ids
 from shared.auth.access import Action
@@ -45,6 +46,7 @@ def create(body: schemas.CreateCredential) -> Response:
     Its secret fields are encrypted and never answered.
     """
     fields = checked_fields(known_type(body.type), body.fields)
+    refuse_boundless(body.type, body.hosts, shared=body.shared)
 
     def insert(connection: psycopg.Connection[Any]) -> Created:
         id = credentials.new_id(connection)
@@ -103,12 +105,15 @@ def update(credential_id: UUID, body: schemas.UpdateCredential) -> Response:
     refuse_strangers(row.owner_id, "credential", "change it")
     check_revision("credential", row.revision)
     refuse_diversion(row, body.fields, body.hosts)
+    shared = row.shared if body.shared is None else body.shared
+    hosts = row.hosts if body.hosts is None else body.hosts
+    refuse_boundless(row.type, hosts, shared=shared)
     changed = credentials.update(
         connection(),
         credential_id,
         name=row.name if body.name is None else body.name,
-        shared=row.shared if body.shared is None else body.shared,
-        hosts=row.hosts if body.hosts is None else body.hosts,
+        shared=shared,
+        hosts=hosts,
         sealed=row.envelope if body.fields is None else _sealed(row, body.fields),
     )
     _audit(

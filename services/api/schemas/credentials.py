@@ -23,7 +23,11 @@ TypeName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Host = Annotated[str, StringConstraints(max_length=260), AfterValidator(_host)]
 Hosts = Annotated[
     list[Host],
-    Field(max_length=50, description="The only hosts that it may be sent to; `*.example.com`: all below. [] is any."),
+    Field(
+        max_length=50,
+        description="The only hosts that it may be sent to; `*.example.com`: all below. [] is any, which a shared credential "
+        "of a type that `goesAnywhere` cannot have.",
+    ),
 ]
 FieldValues = Annotated[
     dict[str, Any], Field(description="What the type's schema says. Secret fields are never answered.")
@@ -126,13 +130,17 @@ class Tried(Answer):
 
 
 class CredentialTypeAnswer(Answer):
-    """A credential type with the JSON Schema of its fields; secret ones have the format `password`."""
+    """A credential type with the JSON Schema of its fields; secret ones have the format `password`.
+
+    `goesAnywhere`: workflows choose where it is sent, so it is shared only with `hosts`.
+    """
 
     type: str
     label: str
     help: str
     icon: str
     testable: bool
+    goes_anywhere: bool
     fields: dict[str, Any]
     secrets: list[str]
 

@@ -19,8 +19,9 @@ CREATE INDEX credentials_owner ON credentials (owner_id);
 """
 
 VETTED = """
--- The credentials that the draft names and that somebody put there who could see them: others may keep them, not add them.
-ALTER TABLE workflows ADD COLUMN vetted_credentials uuid[] NOT NULL DEFAULT '{}';
+-- What credentials that the draft names were put to by somebody who could see them, {"<uuid>": ["<hash of the use>"]}: others
+-- may keep these uses, and neither change them nor add any.
+ALTER TABLE workflows ADD COLUMN vetted_credentials jsonb NOT NULL DEFAULT '{}';
 """
 
 

@@ -147,10 +147,22 @@ def test_one_that_workflows_use_is_deleted_only_by_force(
     assert detail == ({"name": "Partner", "type": "hmac", "workflows": 2},)
 
 
+def test_what_could_be_sent_anywhere_is_shared_only_with_its_hosts(admin: Caller) -> None:
+    bearer = {"type": "http.bearer", "fields": {"token": CANARY}}
+    assert "needs the hosts" in paths(admin("POST", "/credentials", {**BODY, **bearer, "shared": True}))["hosts"]
+    id = created(admin, **bearer)
+    assert set(paths(replaced(admin, id, {"shared": True}))) == {"hosts"}
+    assert replaced(admin, id, {"shared": True, "hosts": ["api.example.com"]}).status_code == 200
+    assert set(paths(replaced(admin, id, {"hosts": []}))) == {"hosts"}
+    assert replaced(admin, id, {"shared": False, "hosts": []}).status_code == 200
+    # A signing key never leaves.
+    assert replaced(admin, created(admin), {"shared": True}).status_code == 200
+
+
 def test_types_say_what_a_form_needs(admin: Caller) -> None:
     (hmac,) = [it for it in admin("GET", "/credential-types").json["items"] if it["type"] == "hmac"]
     assert hmac["label"] == "Signing key"
-    assert hmac["testable"] is False
+    assert (hmac["testable"], hmac["goesAnywhere"]) == (False, False)
     assert hmac["secrets"] == ["secret"]
     assert hmac["fields"]["properties"]["secret"]["format"] == "password"
 

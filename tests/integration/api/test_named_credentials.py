@@ -20,7 +20,7 @@ PATH = "containers[0].nodes[0].params.credential"
 def blab(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' node type among the others."""
     types = {**node_types(), "blab": Blab()}
-    for module in ("shared.web.validation", "services.api.named_credentials"):
+    for module in ("shared.web.validation", "services.api.named_credentials", "shared.engine.plans"):
         monkeypatch.setattr(f"{module}.node_types", lambda: types)
 
 
@@ -93,6 +93,69 @@ def test_what_its_owner_put_there_stays_when_others_save(owner: Caller, guest: C
     # Once taken out it is as strange as any other.
     assert saved(guest, workflow).status_code == 200
     assert len(problems(saved(guest, workflow, first))) == 1
+
+
+def test_a_strangers_save_changes_nothing_that_a_credential_is_used_for(
+    owner: Caller, guest: Caller, admin: Caller, connection: Connection
+) -> None:
+    secret = stored(connection, owner.user_id)
+
+    def draft(**params: Any) -> dict[str, Any]:
+        return definition(node("other"), node("n0", "blab", credential=secret, **params))
+
+    def save(caller: Caller, **params: Any) -> Answer:
+        return caller("PUT", f"/workflows/{workflow}", {"definition": draft(**params), "draft": True}, If_Match="*")
+
+    workflow = owner.workflow(shared=True, definition=draft(given="https://partner.test"), publish=False)
+    for _ in range(2):
+        ((path, message),) = [
+            (it["path"], it["message"]) for it in save(guest, given="https://guest.test").json["problems"]
+        ]
+        assert path == "containers[0].nodes[1].params.credential"
+        assert "only its owner can change what it is used for" in message
+        for refused in (
+            guest("POST", f"/workflows/{workflow}/publish"),
+            guest.start(workflow, {"version": "draft"}),
+            guest("POST", "/workflows/validate", {"definition": draft(), "workflowId": workflow}),
+        ):
+            assert problems(refused) == [(path, message)]
+    assert save(guest, given="https://partner.test").json["problems"] == []
+    assert guest.start(workflow, {"version": "draft"}).status_code == 202
+    # Whoever may see it vets the draft by saving it; what was vetted before then is not any more.
+    assert save(admin, given="https://new.test").json["problems"] == []
+    assert save(guest, given="https://partner.test").json["problems"] != []
+    assert save(guest, given="https://new.test").json["problems"] == []
+    assert guest("POST", f"/workflows/{workflow}/publish").status_code == 201
+    # A copy is a workflow of its own, and as strange as any other.
+    assert len(problems(guest("POST", "/workflows", {"name": "n", "definition": draft(given="https://new.test")}))) == 1
+
+
+def test_a_node_may_be_moved_and_renamed_but_not_be_made_another(
+    owner: Caller, guest: Caller, connection: Connection
+) -> None:
+    secret = stored(connection, owner.user_id)
+    workflow = owner.workflow(shared=True, definition=uses(secret), publish=False)
+    moved = definition(node("first"), node("renamed", "blab", credential=secret))
+    hashed = definition(node("n0", "hash", text="x", action="hmac", credential=secret))
+    for built, expected in ((moved, []), (hashed, [PATH])):
+        answer = guest("PUT", f"/workflows/{workflow}", {"definition": built, "draft": True}, If_Match="*")
+        assert [it["path"] for it in answer.json["problems"]] == expected
+
+
+def test_what_a_webhook_is_guarded_by_stays_as_it_is(owner: Caller, guest: Caller, connection: Connection) -> None:
+    secret = stored(connection, owner.user_id)
+
+    def hook(type: str, **more: Any) -> dict[str, Any]:
+        trigger = {"id": "in", "type": "webhook", "authentication": {"type": type, "credential": secret}, **more}
+        return definition() | {"triggers": [trigger]}
+
+    workflow = owner.workflow(shared=True, definition=hook("hmac"), publish=False)
+    for built, expected in (
+        (hook("hmac", name="Orders"), []),
+        (hook("secret"), ["triggers[0].authentication.credential"]),
+    ):
+        answer = guest("PUT", f"/workflows/{workflow}", {"definition": built, "draft": True}, If_Match="*")
+        assert [it["path"] for it in answer.json["problems"]] == expected
 
 
 def test_an_admin_sees_all_but_the_owner_must_be_able_to_use_it(

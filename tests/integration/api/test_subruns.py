@@ -34,6 +34,17 @@ def test_publishing_refuses_a_workflow_that_the_author_may_not_see(person: Perso
     assert author("POST", f"/workflows/{by_expression}/publish").status_code == 201
 
 
+def test_a_draft_runs_only_what_its_caller_may_see(person: Person) -> None:
+    owner, editor = person("owner"), person("editor")
+    hidden = owner.workflow()
+    failing = definition() | {"settings": {"onFailure": hidden}}
+    for built, path in ((calling(hidden), "containers[0].nodes[1].params.workflowId"), (failing, "settings.onFailure")):
+        workflow = owner.workflow(shared=True, definition=built, publish=False)
+        refused = editor.start(workflow, {"version": "draft"})
+        assert (refused.status_code, [each["path"] for each in refused.json["errors"]]) == (422, [path])
+        assert owner.start(workflow, {"version": "draft"}).status_code == 202
+
+
 def test_the_step_names_its_child_and_the_child_its_parent(admin: Caller, connection: psycopg.Connection[Any]) -> None:
     child_workflow = admin.workflow("Child")
     parent = admin.started(

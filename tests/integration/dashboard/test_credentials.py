@@ -98,6 +98,8 @@ def test_a_form_is_made_of_the_schema_of_its_type(person: Person) -> None:
     assert re.search(r'<input class="input" type="password"[^>]*id="field-secret"[^>]* required', page)
     assert "At least 16 characters" in page
     assert "data-try" not in page, "a signing key cannot be tried"
+    told = "send it to each of the hosts above: name them first"
+    assert (told in page, told in editor.get("/credentials/new?type=http.bearer").text) == (False, True)
 
 
 def test_one_says_who_uses_it_and_never_what_is_secret(person: Person, connection: psycopg.Connection) -> None:

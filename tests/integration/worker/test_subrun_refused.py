@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared import ids
+from shared.broker import StepRef
 from tests.integration.clockwork.scene import Scene
 from tests.integration.worker.calling import Calling
 
@@ -31,6 +33,28 @@ def test_whoever_runs_the_parent_must_see_the_child(scene: Scene, calling: Calli
     ref = calling.begin()
     calling.pipeline.follow(ref)
     assert calling.error(ref)["code"] == "WORKFLOW_NOT_FOUND"
+
+
+def test_whoever_published_the_parent_must_see_the_child_too(scene: Scene, calling: Calling) -> None:
+    """An editor's expression names a private workflow of the owner, and a webhook runs it in the owner's name."""
+    scene.connection.execute("UPDATE users SET role = 'editor'")
+    (editor,) = scene.connection.execute(
+        "INSERT INTO users (email, name, role) VALUES ('e@example.com', 'E', 'editor') RETURNING id"
+    ).fetchall()
+
+    def call() -> StepRef:
+        ref = calling.begin(params={"workflowId": f"{{{{ '{ids.encode(ids.WORKFLOW, calling.child_workflow)}' }}}}"})
+        scene.connection.execute(
+            "UPDATE workflow_versions SET created_by = %s WHERE id = %s", (editor[0], scene.version_id)
+        )
+        calling.pipeline.follow(ref)
+        return ref
+
+    assert calling.error(call())["code"] == "WORKFLOW_NOT_FOUND"
+    assert calling.children() == []
+    scene.connection.execute("UPDATE workflows SET shared = true WHERE id = %s", (calling.child_workflow,))
+    call()
+    assert len(calling.children()) == 1
 
 
 def test_a_version_can_be_chosen(scene: Scene, calling: Calling) -> None:

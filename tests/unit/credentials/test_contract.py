@@ -45,6 +45,11 @@ def test_its_fields_are_described_and_something_is_secret(kind: CredentialType) 
     assert secret_names(kind.fields) or kind.type == "sqlite"
 
 
+def test_those_whose_destination_workflows_choose_are_marked() -> None:
+    marked = {name for name, kind in credential_types().items() if kind.goes_anywhere}
+    assert marked == {"http.basic", "http.bearer", "http.header", "http.query", "oauth2.client", "tls.client"}
+
+
 @TYPES
 def test_one_that_can_be_tried_has_a_test(kind: CredentialType) -> None:
     assert kind.testable is (type(kind).test is not CredentialType.test)
