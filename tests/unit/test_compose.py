@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.pools import POOLS, pools_of
+from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SECRETS = ("POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "FLOWVERSAL_VAULT_KEY")
@@ -18,21 +19,80 @@ OURS = ("api", "dashboard", "worker", "worker-slow", "clockwork", "migrate")
 FROM_OTHERS = ("postgres", "rabbitmq", "redis", "proxy", "prometheus")
 
 
-def compose(folder: Path, *arguments: str, secrets: tuple[str, ...] = SECRETS) -> subprocess.CompletedProcess[str]:
+# Settings that no `.env` decides. The one-machine mode's; what a service is; what needs a volume (docs/operations.md).
+NOT_PASSED = {
+    *("FLOWVERSAL_DATA_DIR", "FLOWVERSAL_HOST", "FLOWVERSAL_PORT", "FLOWVERSAL_WORKERS"),
+    *("FLOWVERSAL_WORKER_ID", "FLOWVERSAL_WORKER_POOL"),
+    *("FLOWVERSAL_BLOB_DIR", "FLOWVERSAL_SQLITE_DIR", "FLOWVERSAL_VAULT_KEY_FILE"),
+}
+FIRST_ADMIN = {"FLOWVERSAL_ADMIN_EMAIL", "FLOWVERSAL_ADMIN_PASSWORD", "FLOWVERSAL_ADMIN_TOKEN"}
+
+
+def compose(
+    folder: Path, *arguments: str, secrets: tuple[str, ...] = SECRETS, **more: str
+) -> subprocess.CompletedProcess[str]:
     """The real docker-compose over a copy of the file, with only these variables set."""
     shutil.copy(ROOT / "docker-compose.yml", folder)
-    (folder / ".env").write_text("".join(f"{name}=secret-{name.lower()}\n" for name in secrets))
+    given = {name: f"secret-{name.lower()}" for name in secrets} | more
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     program = Path(sys.executable).parent / "docker-compose"
     env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     argv = [str(program), "--project-directory", str(folder), *arguments]
     return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> dict:
-    done = compose(tmp_path, "config", "--format", "json")
+def configured(folder: Path, **more: str) -> dict:
+    """The services as docker-compose would start them."""
+    done = compose(folder, "config", "--format", "json", **more)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> dict:
+    return configured(tmp_path)
+
+
+def test_every_setting_is_passed_on_to_every_process(services: dict) -> None:
+    settings = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    for name in OURS:
+        missing = settings - set(services[name]["environment"])
+        assert missing - (FIRST_ADMIN if name != "migrate" else set()) <= NOT_PASSED, name
+    assert settings >= NOT_PASSED | FIRST_ADMIN
+
+
+def test_a_line_of_the_environment_file_is_a_setting_and_an_empty_one_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = configured(tmp_path, FLOWVERSAL_LEASE_S="42", FLOWVERSAL_TRUSTED_PROXIES="2")
+    for name in OURS:
+        for variable in [each for each in os.environ if each.startswith("FLOWVERSAL_")]:
+            monkeypatch.delenv(variable)
+        for variable, value in services[name]["environment"].items():
+            monkeypatch.setenv(variable, value)
+        settings = Settings()
+        assert (settings.lease_s, settings.trusted_proxies, settings.sweep_s, settings.log_format) == (42, 2, 1, "json")
+
+
+def test_the_proxy_in_front_is_trusted(services: dict) -> None:
+    assert {services[name]["environment"]["FLOWVERSAL_TRUSTED_PROXIES"] for name in OURS} == {"1"}
+
+
+def test_another_image_can_be_named(tmp_path: Path, services: dict) -> None:
+    assert {services[name]["image"] for name in OURS} == {"flowversal:local"}
+    others = configured(tmp_path, FLOWVERSAL_IMAGE="flowversal:mine")
+    assert {others[name]["image"] for name in OURS} == {"flowversal:mine"}
+
+
+def test_the_override_file_of_the_documentation_works(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
+    (tmp_path / "docker-compose.override.yml").write_text(text)
+    services = configured(tmp_path)
+    for name in set(OURS) - {"migrate"}:
+        found = services[name]
+        assert found["environment"]["FLOWVERSAL_BLOB_DIR"] == "/files/blobs"
+        assert found["environment"]["FLOWVERSAL_VAULT_KEY"]
+        assert [each["target"] for each in found["volumes"]] == ["/files"]
 
 
 def test_every_process_of_ours_has_the_same_key_of_the_vault(services: dict) -> None:

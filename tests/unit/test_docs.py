@@ -4,10 +4,12 @@ import json
 import re
 from pathlib import Path
 
+from services.worker.clockwork import loop_types
 from shared.domain import states
 from shared.domain.compiler import compile_definition
 from shared.nodes.catalogue import node_types
 from shared.nodes.listing import with_table
+from shared.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -33,6 +35,18 @@ def test_the_pictures_of_the_states_are_the_tables() -> None:
     for drawn, table in ((execution, states.EXECUTION), (step, states.STEP)):
         arrows = re.findall(r"^ +(\w+) --> (\w+): (.+)$", drawn, re.MULTILINE)
         assert arrows == [(before.value, after.value, event.value) for (before, event), after in table.items()]
+
+
+def test_the_connections_of_clockwork_are_counted() -> None:
+    """One for each loop, one to lead, one for the blobs that retention removes."""
+    found = re.search(r"clockwork (\d+), a worker", (DOCS / "operations.md").read_text())
+    assert found is not None
+    assert int(found[1]) == len(loop_types()) + 2
+
+
+def test_the_table_of_settings_has_them_all() -> None:
+    named = set(re.findall(r"^\| `([A-Z_]+)` \|", (DOCS / "operations.md").read_text(), re.MULTILINE))
+    assert {str(field.validation_alias) for field in Settings.model_fields.values()} <= named
 
 
 def test_the_table_of_nodes_is_the_catalogue() -> None:
