@@ -13,5 +13,5 @@ ENTRY_POINTS = "flowversal.credentials"
 
 @lru_cache(maxsize=1)
 def credential_types() -> Mapping[str, CredentialType]:
-    """Every credential type by its name, sorted. Raises ValueError if two share a name or an entry point is none."""
+    """Every credential type by its name, sorted. Raises ValueError if two of ours share a name."""
     return found_types(shared.credentials, CredentialType, ENTRY_POINTS)

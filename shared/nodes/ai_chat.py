@@ -129,28 +129,32 @@ class AiChat(NodeType):
 
     async def run(self, ctx: Context, params: AiChatParams) -> Done:
         """Ask, if the budgets allow it. Raises NodeError with the codes above."""
-        secret = await ctx.credential(params.credential)
-        provider = PROVIDERS[secret.type]
         request = _request(params)
-        provider.check(request)
         if params.response_schema is not None:
             _check_schema(params.response_schema)
-        base_url = secret.fields.base_url or provider.base_url
-        host = parse_url(base_url).host
-        secret.check_host(host)
-        await ctx.check_budget()
-        await sdk.load((*provider.sdk, *prices.SDK))
-        call = _Call(ctx, provider, secret.fields, base_url, host, request)
         try:
             async with asyncio.timeout(params.timeout_ms / 1_000):
+                call = await _prepared(ctx, params.credential, request)
                 reply = await call.run()
         except TimeoutError:
-            raise NodeError(
-                "TIMEOUT", f"{host} gave no complete reply within {params.timeout_ms:,} ms.", retryable=True
-            ) from None
+            text = f"There was no complete reply of {params.model} within {params.timeout_ms:,} ms: raise `timeoutMs`."
+            raise NodeError("TIMEOUT", text, retryable=True) from None
         if len(reply.text) > _CHECKED_AT_ONCE:
             return Done(await asyncio.to_thread(_output, reply, call.used, request))
         return Done(_output(reply, call.used, request))
+
+
+async def _prepared(ctx: Context, credential: str, request: ChatRequest) -> "_Call":
+    """All that comes before a request is sent: the credential, its hosts, the budgets, the SDK."""
+    secret = await ctx.credential(credential)
+    provider = PROVIDERS[secret.type]
+    provider.check(request)
+    base_url = secret.fields.base_url or provider.base_url
+    host = parse_url(base_url).host
+    secret.check_host(host)
+    await ctx.check_budget()
+    await sdk.load((*provider.sdk, *prices.SDK))
+    return _Call(ctx, provider, secret.fields, base_url, host, request)
 
 
 @dataclass(slots=True)

@@ -13,5 +13,5 @@ ENTRY_POINTS = "flowversal.nodes"
 
 @lru_cache(maxsize=1)
 def node_types() -> Mapping[str, NodeType]:
-    """Every node type by its name, sorted. Raises ValueError if two share a name or an entry point is none."""
+    """Every node type by its name, sorted. Raises ValueError if two of ours share a name."""
     return found_types(shared.nodes, NodeType, ENTRY_POINTS)

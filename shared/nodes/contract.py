@@ -44,8 +44,8 @@ def raised_codes(source: str, names: dict[str, Any]) -> set[str]:
 
 
 def _names(node_type: NodeType) -> Iterator[str]:
-    if not re.fullmatch(r"[a-z]+(\.[a-z]+)*", node_type.type):
-        yield f"the type {node_type.type!r} should be lower-case words with dots"
+    if not re.fullmatch(r"[a-z][a-z0-9]*(\.[a-z][a-z0-9]*)*", node_type.type):
+        yield f"the type {node_type.type!r} should be lower-case words with dots, of letters and digits, a letter first"
     if not all(len(text) >= 3 for text in (node_type.label, node_type.icon)):
         yield "`label` and `icon` need a name"
     if not node_type.help.endswith("."):
@@ -73,8 +73,8 @@ def _parameters(node_type: NodeType) -> Iterator[str]:
     for place, part in [("", schema), *schema.get("$defs", {}).items()]:
         for name, field in part.get("properties", {}).items():
             where = f"{place}.{name}".lstrip(".")
-            if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name):
-                yield f"the parameter {where} should be in camelCase"
+            if not re.fullmatch(r"[a-z][a-z0-9]*([A-Z][a-z0-9]+)*", name):
+                yield f"the parameter {where} should be in camelCase, of letters and digits, a letter first"
             if not field.get("description"):
                 yield f"the parameter {where} needs a description"
 

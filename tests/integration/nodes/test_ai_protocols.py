@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.ai import sdk
+from shared.credentials.base import Credential
 from shared.domain.errors import NodeError
 from shared.nodes.catalogue import node_types
 from shared.nodes.testing import RecordingContext
@@ -258,6 +259,39 @@ def test_a_stalled_stream_ends_at_once_when_it_is_canceled(kind: str) -> None:
 def test_a_server_that_is_too_slow(kind: str) -> None:
     error, context = run(failed(stall, kind, timeoutMs=300))
     assert (error.code, error.retryable, context.ai_calls) == ("TIMEOUT", True, [])
+
+
+class Slow(RecordingContext):
+    """One of its answers never comes."""
+
+    slow = ""
+
+    async def credential(self, id: str) -> Credential:
+        await self._stall("vault")
+        return await super().credential(id)
+
+    async def check_budget(self) -> None:
+        await self._stall("budget")
+
+    async def _stall(self, name: str) -> None:
+        if name == self.slow:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("slow", ["vault", "budget", "sdk"])
+def test_what_comes_before_the_request_is_within_the_limit(monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
+    async def attempt() -> NodeError:
+        context = Slow()
+        context.slow = slow
+        if slow == "sdk":
+            monkeypatch.setattr(sdk, "load", lambda names: context._stall("sdk"))
+        with pytest.raises(NodeError) as caught:
+            await ask(credential(OPENAI, "http://127.0.0.1:1/v1"), context, timeoutMs=30)
+        assert context.api_calls == 0
+        return caught.value
+
+    error = run(attempt())
+    assert (error.code, error.retryable) == ("TIMEOUT", True)
 
 
 @BOTH

@@ -55,9 +55,26 @@ def made(**changes: Any) -> type[NodeType]:
     return type("Made", (Good,), {"__doc__": "A node.", "__module__": __name__, **changes})
 
 
+class DigitParams(GoodParams):
+    line1: str = Field("x", description="A text.")
+    sha_256: str = Field("x", description="A text.")
+    b64_text: str = Field("x", description="A text.")
+
+
 def test_a_good_one_passes() -> None:
     check_node_type(Good)
     check_node_type(Good())
+
+
+@pytest.mark.parametrize("type", ["s3.put", "oauth2.v1", "x"])
+def test_names_may_have_digits(type: str) -> None:
+    check_node_type(made(type=type, params=DigitParams, example={}))
+
+
+@pytest.mark.parametrize("type", ["3s.put", "s3.1put", "s3..put", "s3.", ".s3", "s3_put", "S3.put", "ü.put", ""])
+def test_names_of_types_that_are_none(type: str) -> None:
+    with pytest.raises(AssertionError, match="letters and digits"):
+        check_node_type(made(type=type))
 
 
 @pytest.mark.parametrize(
