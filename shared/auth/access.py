@@ -111,6 +111,11 @@ def may(identity: Identity, action: Action) -> bool:
     return rule is not None and identity.role in rule.roles and identity.scope >= rule.scope
 
 
+def may_start(role: str) -> bool:
+    """Whether a run may start in the name of somebody who has this role now; "" is that of one who was disabled."""
+    return role in RULES[Action.EXECUTION_START].roles
+
+
 def reach(scopes: list[str]) -> Scope | None:
     """The widest of the scopes as stored (`["read", "run"]`), or None when there is no valid one."""
     known = [Scope[name.upper()] for name in scopes if name.upper() in Scope.__members__]

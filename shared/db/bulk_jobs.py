@@ -13,6 +13,8 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Json
 
+from shared.db.users import ROLE_NOW
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -41,9 +43,9 @@ class Job:
         return self.changed + self.skipped + self.failed
 
 
-_COLUMNS = """
+_COLUMNS = f"""
 j.id, j.user_id, j.address, j.action, j.retry_from, j.retry_version, j.state, j.total, j.changed, j.skipped, j.failed,
-j.errors, j.created_at, j.completed_at, CASE WHEN u.disabled_at IS NULL THEN u.role ELSE '' END AS role
+j.errors, j.created_at, j.completed_at, {ROLE_NOW} AS role
 """
 _JOBS = f"SELECT {_COLUMNS} FROM bulk_jobs j JOIN users u ON u.id = j.user_id"
 

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from shared.db.horizon import EVERYTHING, Horizon
+from shared.db.users import ROLE_NOW
 
 NO_SOURCE: Final = UUID(int=0)
 KEPT_DAYS = 30
@@ -26,7 +27,7 @@ class FireKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WaitingFire:
-    """A firing that is to start a run, with its trigger and workflow; `role` is that of the workflow's owner."""
+    """A firing that is to start a run, with its trigger and workflow; `role` is that of the workflow's owner now."""
 
     trigger_id: UUID
     fire_at: datetime
@@ -75,7 +76,8 @@ WITH busy AS MATERIALIZED (
     SELECT DISTINCT f.trigger_id FROM trigger_fires f JOIN triggers t ON t.id = f.trigger_id
     WHERE f.outcome = 'waiting' AND f.cause = 'backfill' AND %(cause)s = 'backfill' AND t.config ->> 'overlap' = 'skip') AS d
   WHERE {_LIVES.format(trigger="d.trigger_id")})
-SELECT f.trigger_id, f.fire_at, f.source_id, f.cause, t.workflow_id, t.key, t.config, w.owner_id, u.role,
+SELECT f.trigger_id, f.fire_at, f.source_id, f.cause, t.workflow_id, t.key, t.config, w.owner_id,
+  {ROLE_NOW} AS role,
   t.removed_at IS NULL AND t.type = CASE f.cause WHEN 'backfill' THEN 'schedule' ELSE 'execution' END AS registered
 FROM trigger_fires f JOIN triggers t ON t.id = f.trigger_id JOIN workflows w ON w.id = t.workflow_id
 JOIN users u ON u.id = w.owner_id

@@ -9,6 +9,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from shared.db.users import ACTIVE, ROLE_NOW
+
 LIMIT = 25
 
 
@@ -25,7 +27,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class DueSchedule:
-    """A schedule whose time has come, with its trigger and workflow; `role` is that of the workflow's owner.
+    """A schedule whose time has come, with its trigger and workflow; `role` is that of the workflow's owner now.
 
     `registered`: the published version still has it. `active`: neither it, nor the workflow, nor the owner is stopped.
     """
@@ -56,10 +58,11 @@ UPDATE schedules SET next_at = %(next_at)s, last_at = coalesce(%(last_at)s, last
 WHERE trigger_id = %(id)s
 """
 # Those that have not had their turn for the longest first: one that has much to catch up with holds nobody up.
-CLAIM_DUE = """
-SELECT s.trigger_id, t.workflow_id, t.key, t.config, s.anchor, s.next_at, clock_timestamp() AS now, w.owner_id, u.role,
+CLAIM_DUE = f"""
+SELECT s.trigger_id, t.workflow_id, t.key, t.config, s.anchor, s.next_at, clock_timestamp() AS now, w.owner_id,
+  {ROLE_NOW} AS role,
   t.removed_at IS NULL AND t.type = 'schedule' AS registered,
-  t.paused_at IS NULL AND w.enabled AND w.archived_at IS NULL AND u.disabled_at IS NULL AS active
+  t.paused_at IS NULL AND w.enabled AND w.archived_at IS NULL AND {ACTIVE} AS active
 FROM schedules s JOIN triggers t ON t.id = s.trigger_id JOIN workflows w ON w.id = t.workflow_id
 JOIN users u ON u.id = w.owner_id
 WHERE s.next_at <= now() ORDER BY s.turn_at, s.next_at LIMIT %s FOR UPDATE OF s SKIP LOCKED

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from shared.db.users import ACTIVE
 from shared.domain.histogram import BOUNDS
 
 FOLD_LIMIT = 5_000
@@ -15,7 +16,7 @@ FOLD_LIMIT = 5_000
 # Takes the oldest deltas that nobody else is folding and adds them to all three tables at once. Rows are written in
 # key order, so that two folders cannot wait for each other. As each end passes here exactly once, the triggers that follow
 # it get their firing here.
-FOLD = """
+FOLD = f"""
 WITH taken AS (
   DELETE FROM stats_delta WHERE id = ANY (ARRAY(
     SELECT id FROM stats_delta ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
@@ -60,7 +61,7 @@ WITH taken AS (
   FROM taken e JOIN follows f ON f.workflow_id = e.workflow_id AND e.state = ANY(f.ends)
   JOIN triggers t ON t.id = f.trigger_id AND t.removed_at IS NULL AND t.paused_at IS NULL
   JOIN workflows w ON w.id = t.workflow_id AND w.enabled AND w.archived_at IS NULL
-  JOIN users u ON u.id = w.owner_id AND u.disabled_at IS NULL
+  JOIN users u ON u.id = w.owner_id AND {ACTIVE}
   WHERE e.run_id IS NOT NULL
   ON CONFLICT DO NOTHING
 )

@@ -21,6 +21,10 @@ class User:
     disabled_at: datetime | None
 
 
+ACTIVE = "u.disabled_at IS NULL"
+"""Of `users u`: whether something may happen in their name."""
+ROLE_NOW = f"CASE WHEN {ACTIVE} THEN u.role ELSE '' END"
+"""Of `users u`: the role that counts, see `shared.auth.access.may_start`."""
 _COLUMNS = "id, email, name, role, password_hash, disabled_at"
 
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower(%s)"

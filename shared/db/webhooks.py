@@ -8,7 +8,9 @@ from uuid import UUID
 
 import psycopg
 
+from shared.auth.access import may_start
 from shared.db.triggers import Trigger
+from shared.db.users import ROLE_NOW
 from shared.db.wire import wire_of
 from shared.domain.errors import Conflict
 from shared.domain.triggers.webhook import TYPE
@@ -21,7 +23,7 @@ PATH = "/hooks/"
 class Webhook:
     """What the ingress needs to know of a trigger; `config` is as the domain read it. `version_id` is the published one.
 
-    `execution_id` is the id of an execution that starts now.
+    `owner_role` is the role that the owner has now, empty for one who was disabled. `execution_id` is the id of an execution that starts now.
     """
 
     trigger_id: UUID
@@ -32,6 +34,8 @@ class Webhook:
     workflow_name: str
     enabled: bool
     owner_id: UUID
+    owner_name: str
+    owner_role: str
     version_id: UUID
     version: int
     execution_id: UUID
@@ -39,13 +43,15 @@ class Webhook:
     @property
     def live(self) -> bool:
         """Whether a call may start the workflow now."""
-        return self.enabled and self.paused_at is None
+        return self.enabled and self.paused_at is None and may_start(self.owner_role)
 
 
 # A trigger that was removed, or whose workflow is archived, has its path no longer, whoever takes it next.
 _LIVE = f"""
-SELECT t.id, t.key, t.config::text, t.paused_at, w.id, w.name, w.enabled, w.owner_id, v.id, v.number, uuid7()
+SELECT t.id, t.key, t.config::text, t.paused_at, w.id, w.name, w.enabled, w.owner_id, u.name, {ROLE_NOW}, v.id,
+  v.number, uuid7()
 FROM webhooks h JOIN triggers t ON t.id = h.trigger_id JOIN workflows w ON w.id = t.workflow_id
+JOIN users u ON u.id = w.owner_id
 JOIN workflow_versions v ON v.workflow_id = w.id AND v.number = w.published_version
 WHERE t.type = '{TYPE}' AND t.removed_at IS NULL AND w.archived_at IS NULL
 """

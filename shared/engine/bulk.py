@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 
 from shared import ids
+from shared.auth.access import may_start
 from shared.broker import StepRef
 from shared.db import audit, bulk_jobs
 from shared.db.bulk_jobs import Job
@@ -24,7 +25,6 @@ from shared.queries.shapes import Viewer
 BATCH = 25
 KEPT_ERRORS = 10
 _RACES = ("40P01", "40001")
-_BUILDERS = ("admin", "editor")
 
 _log = get_logger(__name__)
 
@@ -62,7 +62,7 @@ def advance_bulk(
         if job is None:
             return None
         done = Advanced()
-        if job.role not in _BUILDERS:
+        if not may_start(job.role):
             bulk_jobs.stop(connection, job.id)
             return done
         batch = bulk_jobs.take(connection, job.id, limit)

@@ -5,22 +5,22 @@ from uuid import UUID
 
 import psycopg
 
+from shared.auth.access import may_start
 from shared.db.fires import FireKey
 from shared.db.pool import SERVER_ERRORS, server_is_away
 from shared.domain.errors import Forbidden, RequestError
-from shared.engine.runnable import published
+from shared.engine.runnable import Runnable, published
 from shared.engine.start import Started, start_execution
 from shared.log import get_logger
 from shared.queries.shapes import Viewer
 
 ON_THE_SERVERS_SIDE = "This failed on the server's side. The log of clockwork has the details."
 _RACES = ("40P01", "40001")
-_BUILDERS = ("admin", "editor")
 _log = get_logger(__name__)
 
 
 class Starter(NamedTuple):
-    """Whose workflow a trigger starts; `role` is the owner's."""
+    """Whose workflow a trigger starts; `role` is the one that the owner has now, empty for one who was disabled."""
 
     trigger_id: UUID
     workflow_id: UUID
@@ -33,11 +33,17 @@ class Starter(NamedTuple):
         return Viewer(self.owner_id, everything=self.role == "admin")
 
 
-def start_triggered(connection: psycopg.Connection[Any], starter: Starter, **more: Any) -> Started:
-    """Start a run; `more` goes to `start_execution`. Raises RequestError where it cannot be started."""
-    if starter.role not in _BUILDERS:
-        raise Forbidden("The owner of this workflow is a viewer, who may start nothing.")
-    runnable = published(connection, starter.workflow_id, starter.viewer)
+def start_triggered(
+    connection: psycopg.Connection[Any], starter: Starter, *, runnable: Runnable | None = None, **more: Any
+) -> Started:
+    """Start a run; `more` goes to `start_execution`. `runnable`: the published version, where it was just read.
+
+    Raises RequestError where it cannot be started.
+    """
+    if not may_start(starter.role):
+        what = "is a viewer, who may start nothing" if starter.role else "was disabled, so it starts nothing"
+        raise Forbidden(f"The owner of this workflow {what}.")
+    runnable = runnable or published(connection, starter.workflow_id, starter.viewer)
     return start_execution(
         connection,
         workflow_id=starter.workflow_id,

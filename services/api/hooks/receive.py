@@ -109,7 +109,8 @@ def _admit(receiving: _Receiving, credential: Credential | None) -> None:
     """What can be said before anything of the body is read. Raises Refused."""
     webhook, call = receiving.webhook, receiving.call
     if not webhook.live:
-        raise Refused(404, "paused" if webhook.paused_at else "disabled", "Not found", _ASLEEP)
+        reason = "" if webhook.paused_at or not webhook.enabled else "owner"
+        raise Refused(404, "paused" if webhook.paused_at else "disabled", "Not found", _ASLEEP, reason=reason)
     if call.method not in webhook.config["methods"]:
         allowed = ", ".join(webhook.config["methods"])
         raise Refused(405, "method", "Method not allowed", f"This webhook takes {allowed}.", {"Allow": allowed})

@@ -19,7 +19,9 @@ from shared.db.webhooks import Webhook
 from shared.domain.errors import Conflict
 from shared.domain.values import from_json
 from shared.engine.large_input import Offload
-from shared.engine.start import Started, start_execution
+from shared.engine.runnable import Runnable
+from shared.engine.start import Started
+from shared.engine.triggered import Starter, start_triggered
 from shared.settings import Settings
 from shared.web.answers import dumps
 from shared.web.database import commit, connection, release
@@ -54,7 +56,7 @@ def once_keys(webhook: Webhook, call: Call, once: str | None) -> tuple[str, ...]
 def take(webhook: Webhook, input: Any, keys: tuple[str, ...], noted: Noted, body_bytes: int) -> Taken:
     """Start the run and commit, or find the run that a call with one of these keys has started within 24 hours.
 
-    Raises Conflict while a call with the same key is being taken; InvalidValue, InvalidDefinition as `start_execution`.
+    Raises Conflict while a call with the same key is being taken; InvalidValue, InvalidDefinition and Forbidden as `start_run`.
     """
     hashed, ours = sha256(dumps(input)).digest(), list[str]()
     for key in keys:
@@ -62,7 +64,7 @@ def take(webhook: Webhook, input: Any, keys: tuple[str, ...], noted: Noted, body
         if found is not None:
             return _taken_before(webhook, found, ours, noted)
         ours.append(key)
-    started = start_run(connection(), webhook, input, owner=webhook.owner_id, body_bytes=body_bytes)
+    started = start_run(connection(), webhook, input, body_bytes=body_bytes)
     _remember(webhook, ours, started.id)
     if webhook.config["respond"] == "workflow":
         webhook_answers.expect(connection(), started.id, webhook.config["waitMs"] / 1000)
@@ -79,20 +81,18 @@ def _taken_before(webhook: Webhook, execution_id: UUID, ours: list[str], noted: 
     return Taken(execution_id, row.rows[0][0])
 
 
-def start_run(
-    connection: psycopg.Connection[Any], webhook: Webhook, input: Any, *, owner: UUID, body_bytes: int
-) -> Started:
-    """Insert the run of a webhook's workflow; with the next round trip of the connection's wire at the latest."""
+def start_run(connection: psycopg.Connection[Any], webhook: Webhook, input: Any, *, body_bytes: int) -> Started:
+    """Insert the run of a webhook's workflow, in its owner's name; with the next round trip of the connection's wire at the latest.
+
+    Raises Forbidden for an owner who may start nothing.
+    """
     settings: Settings = current_app.extensions["flowversal-settings"]
-    return start_execution(
+    return start_triggered(
         connection,
-        workflow_id=webhook.workflow_id,
-        version_id=webhook.version_id,
-        execution_id=webhook.execution_id,
-        user_id=owner,
+        Starter(webhook.trigger_id, webhook.workflow_id, webhook.owner_id, webhook.owner_role),
+        runnable=Runnable(webhook.workflow_name, webhook.version_id, webhook.version, webhook.execution_id),
         input=input,
         trigger_type="webhook",
-        trigger_id=webhook.trigger_id,
         # A control character takes six bytes in JSON, a file four for three; and the headers.
         max_input_bytes=6 * body_bytes + 1_000_000,
         offload=Offload(make_store(settings, lambda: nullcontext(connection)), settings.offload_bytes),

@@ -8,10 +8,10 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from services.api.accepting import Begun, accept
-from services.api.access import visible_workflow
 from services.api.hooks.body import value_of
 from services.api.hooks.start import start_run
 from services.api.operation import operation
+from services.api.registered import visible_trigger
 from services.api.schemas import deliveries as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
 from services.api.schemas.executions import Execution
@@ -19,7 +19,7 @@ from shared import ids
 from shared.auth.access import Action
 from shared.db import deliveries, webhooks
 from shared.db.deliveries import FullDelivery, Noted
-from shared.db.triggers import Trigger, of_workflow
+from shared.db.triggers import Trigger
 from shared.db.webhooks import Webhook
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.triggers.webhook import TYPE
@@ -29,21 +29,21 @@ from shared.queries import executions
 from shared.queries.executions import ExecutionRow
 from shared.web.answers import answer
 from shared.web.database import connection
-from shared.web.guard import address, identity
+from shared.web.guard import address
 
 blueprint = Blueprint(
-    "deliveries", __name__, url_prefix="/api/v1/workflows/<workflow:workflow_id>/triggers/<key>/deliveries"
+    "deliveries", __name__, url_prefix="/api/v1/workflows/<workflow:workflow_id>/triggers/<name>/deliveries"
 )
 
 
 @blueprint.get("")
 @operation(Action.EXECUTION_READ, {200: schemas.DeliveryPage}, query=schemas.ListDeliveries)
-def index(workflow_id: UUID, key: str, query: schemas.ListDeliveries) -> Response:
+def index(workflow_id: UUID, name: str, query: schemas.ListDeliveries) -> Response:
     """List the calls of a webhook.
 
     Newest first; those of the last 7 days, and of refused ones the first 20 in a minute.
     """
-    trigger = _webhook(workflow_id, key)
+    trigger = _webhook(workflow_id, name)
     found = deliveries.page(connection(), trigger.id, query.cursor, query.limit)
     items = [shapes.record(each) for each in found]
     return answer({"items": items, "nextCursor": items[-1]["id"] if len(items) == query.limit else None})
@@ -51,12 +51,12 @@ def index(workflow_id: UUID, key: str, query: schemas.ListDeliveries) -> Respons
 
 @blueprint.get("/<delivery:delivery_id>")
 @operation(Action.EXECUTION_READ, {200: schemas.DeliveryDetail})
-def read(workflow_id: UUID, key: str, delivery_id: UUID) -> Response:
+def read(workflow_id: UUID, name: str, delivery_id: UUID) -> Response:
     """Read a call with what it brought.
 
     Headers that authenticate are never kept, and of a call that was not authenticated nothing is.
     """
-    trigger = _webhook(workflow_id, key)
+    trigger = _webhook(workflow_id, name)
     return answer(shapes.detail(_existing(connection(), trigger, delivery_id)))
 
 
@@ -68,12 +68,13 @@ def read(workflow_id: UUID, key: str, delivery_id: UUID) -> Response:
     creates=True,
     waits=True,
 )
-def replay(workflow_id: UUID, key: str, delivery_id: UUID) -> Response:
+def replay(workflow_id: UUID, name: str, delivery_id: UUID) -> Response:
     """Start the workflow again with what a call brought.
 
-    In the published version, in the name of who asks. 409 where the whole of the call was not kept.
+    In the published version, in the name of the workflow's owner as the call itself; the audit trail says who asked.
+    409 where the whole of the call was not kept.
     """
-    trigger = _webhook(workflow_id, key)
+    trigger = _webhook(workflow_id, name)
 
     def begin(connection: psycopg.Connection[Any]) -> Begun:
         found = _existing(connection, trigger, delivery_id)
@@ -89,7 +90,7 @@ def _begin(connection: psycopg.Connection[Any], webhook: Webhook, found: FullDel
     assert found.request is not None  # noqa: S101 - the caller has looked
     brought, body = dict(found.request), found.body or b""
     input = {"method": found.method, "body": value_of(body, brought.pop("contentType"))} | brought
-    started = start_run(connection, webhook, input, owner=identity().user_id, body_bytes=len(body))
+    started = start_run(connection, webhook, input, body_bytes=len(body))
     noted = Noted(
         webhook.trigger_id, found.method, address(), 202, duration_ms=0, size=len(body), execution_id=started.id,
         replay_of=found.id, request=found.request, body=body,
@@ -101,8 +102,8 @@ def _begin(connection: psycopg.Connection[Any], webhook: Webhook, found: FullDel
         workflow_name=webhook.workflow_name,
         version_id=webhook.version_id,
         version=webhook.version,
-        user_id=identity().user_id,
-        user_name=identity().name,
+        user_id=webhook.owner_id,
+        user_name=webhook.owner_name,
         trigger_type="webhook",
         queued_reason=started.queued_reason,
         total_steps=plan_of(connection, webhook.version_id).total_steps,
@@ -112,11 +113,10 @@ def _begin(connection: psycopg.Connection[Any], webhook: Webhook, found: FullDel
     return Begun(started, record, detail)
 
 
-def _webhook(workflow_id: UUID, key: str) -> Trigger:
+def _webhook(workflow_id: UUID, name: str) -> Trigger:
     """The trigger of the published version. Raises NotFound."""
-    visible_workflow(workflow_id)
-    found = next((each for each in of_workflow(connection(), workflow_id) if each.key == key), None)
-    if found is None or found.type != TYPE:
+    _, found = visible_trigger(workflow_id, name)
+    if found.type != TYPE:
         raise NotFound("The published version of this workflow has no webhook with that id.")
     return found
 

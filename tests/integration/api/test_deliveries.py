@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from flask import Flask
 
+from shared import ids
 from shared.db import deliveries
 from tests.integration.api.caller import Caller
 from tests.integration.api.hooking import Hook
@@ -55,6 +56,46 @@ def test_a_replay_is_a_run_with_the_same_input(hook: Make, connection: Connectio
     row = connection.execute("SELECT target, detail FROM audit_log WHERE action = 'webhook.replay'").fetchall()
     assert row == [(answer.json["id"], {"trigger": "hook", "delivery": listed["id"]})]
     assert made.runs() == 2
+
+
+def test_a_replay_is_the_owners_run_whoever_asks(
+    hook: Make, person: Callable[..., Caller], admin: Caller, connection: Connection
+) -> None:
+    made = hook(person("olga"))
+    made()
+    (listed,) = made.deliveries()
+    trigger = ids.encode(ids.TRIGGER, made.trigger.id)
+    for name in ("hook", trigger):
+        answer = admin("POST", f"/workflows/{made.workflow}/triggers/{name}/deliveries/{listed['id']}/replay")
+        assert (answer.status_code, answer.json["userId"], answer.json["userName"]) == (
+            202,
+            made.owner.public_id,
+            "Olga",
+        )
+        found = made.owner("GET", f"/executions/{answer.json['id']}").json
+        assert [found[name] for name in ("userId", "userName", "triggerId")] == [made.owner.public_id, "Olga", trigger]
+    asked = connection.execute("SELECT user_id FROM audit_log WHERE action = 'webhook.replay'").fetchall()
+    assert asked == [(admin.user_id,)] * 2
+    listing = admin("GET", f"/workflows/{made.workflow}/triggers/{trigger}/deliveries")
+    assert listing.json["items"] == made.deliveries()
+    assert admin("GET", f"/workflows/{made.workflow}/triggers/{trigger}/deliveries/{listed['id']}").status_code == 200
+
+
+@pytest.mark.parametrize("change", ["disabled_at = now()", "role = 'viewer'"])
+def test_for_an_owner_who_may_start_nothing_nothing_starts(
+    hook: Make, person: Callable[..., Caller], admin: Caller, connection: Connection, change: str
+) -> None:
+    made = hook(person("olga"))
+    assert made().status_code == 202
+    connection.execute(f"UPDATE users SET {change} WHERE id = %s", (made.owner.user_id,))
+    answer = made()
+    assert (answer.status_code, answer.get_json()["type"]) == (404, "/problems/disabled")
+    base = f"/workflows/{made.workflow}/triggers/hook/deliveries"
+    refused, taken = admin("GET", base).json["items"]
+    assert (refused["status"], refused["reason"]) == (404, "owner")
+    answer = admin("POST", f"{base}/{taken['id']}/replay")
+    assert (answer.status_code, made.runs()) == (403, 1)
+    assert answer.json["detail"].startswith("The owner of this workflow ")
 
 
 def test_of_a_long_body_the_beginning_is_kept_and_it_is_not_sent_again(hook: Make) -> None:

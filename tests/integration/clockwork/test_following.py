@@ -100,6 +100,25 @@ def test_what_is_stopped_does_not_follow_and_does_not_catch_up(scene: TriggerSce
     assert (scene.fires(trigger), scene.runs()) == ([], 1)
 
 
+@pytest.mark.parametrize(("change", "reason"), [("disabled_at = now()", "disabled"), ("role = 'viewer'", "viewer")])
+@pytest.mark.parametrize("cause", ["follow", "backfill"])
+def test_what_waits_for_an_owner_who_may_start_nothing_starts_nothing(
+    scene: TriggerScene, cause: str, change: str, reason: str
+) -> None:
+    if cause == "follow":
+        trigger = scene.follow(scene.workflow_id, by=scene.more())
+        scene.run_through()
+        assert fold(scene.connection) == 1
+    else:
+        trigger = scene.schedule()
+        backfill(scene, trigger, 1)
+    before = scene.runs()
+    scene.connection.execute(f"UPDATE users SET {change}".encode())
+    WaitingFires(silent()).run(scene.connection)
+    (fire,) = scene.fires(trigger)
+    assert (fire["outcome"], reason in fire["reason"], scene.runs()) == ("failed", True, before)
+
+
 def test_many_clockworks_follow_every_end_once(scene: TriggerScene) -> None:
     triggers = [scene.follow(scene.workflow_id, by=scene.more()) for _ in range(3)]
     ended = [scene.run_through() for _ in range(20)]
