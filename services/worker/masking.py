@@ -3,7 +3,11 @@
 from dataclasses import replace
 
 from shared.domain.outcome import Ask, Outcome
-from shared.redactor import Redactor
+from shared.nodes.base import Respond
+from shared.redactor import MASK, Redactor
+
+_MASK_IN_HEADERS = "***"
+"""Headers are Latin-1."""
 
 
 def masked_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
@@ -14,6 +18,12 @@ def masked_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
         error=None if outcome.error is None else redactor.json(outcome.error),
         ask=None if outcome.ask is None else _masked_ask(outcome.ask, redactor),
     )
+
+
+def masked_answer(answer: Respond, redactor: Redactor) -> Respond:
+    """What the caller of a webhook gets, with headers and body masked."""
+    headers = {name: redactor.text(value).replace(MASK, _MASK_IN_HEADERS) for name, value in answer.headers.items()}
+    return replace(answer, headers=headers, body=redactor.raw(answer.body))
 
 
 def _masked_ask(ask: Ask, redactor: Redactor) -> Ask:

@@ -11,6 +11,7 @@ import pytest
 from services.worker.context import StepContext
 from shared import ids
 from shared.broker import StepRef
+from shared.db import webhook_answers
 from shared.nodes.catalogue import node_types
 from shared.redactor import MASK
 from tests.integration.clockwork.scene import Scene
@@ -117,6 +118,18 @@ def test_nothing_of_it_stays(
     assert step["input"]["given"] == ["me", MASK, {MASK: 1}]
     seen = [json.dumps(step, default=str), b"".join(blobs).decode(), *capsys.readouterr()]
     assert not [text for text in seen if SECRET in text or INSIDE_JSON in text or "canary" in text]
+
+
+def test_nothing_of_it_is_answered_to_the_caller_of_a_webhook(scene: Scene, pipeline: Pipeline) -> None:
+    params = {"credential": stored(scene.connection, scene.user_id), "how": "answer"}
+    node = {"id": "a", "type": "blab", "params": params}
+    scene.use({"schema": 1, "containers": [{"id": "c", "name": "C", "nodes": [node]}]})
+    started = scene.start()
+    scene.connection.execute(webhook_answers.EXPECT, {"id": started.id, "wait_s": 30})
+    pipeline.process(started.ready[0])
+    seen = webhook_answers.look(scene.connection, started.id)
+    assert seen is not None
+    assert (seen.headers, seen.body) == ({"X-Said": "a ***"}, b"\xff" + f"{MASK}|{MASK}==".encode())
 
 
 def test_steps_without_credentials_have_no_redactor(
