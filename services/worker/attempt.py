@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.worker import scope
 from services.worker.context import StepContext
-from services.worker.masking import masked_outcome
+from services.worker.masking import masked_answer, masked_outcome
 from services.worker.outcomes import checked, failed, note, outcome_of, wait_s
 from services.worker.parameters import evaluate
 from services.worker.payloads import Payloads, too_large
@@ -154,7 +154,8 @@ class Runner:
         coroutine = node_type.run(ctx, params)
         result = _run_pure(coroutine) if node_type.pure else self._run_on_loop(coroutine, claimed, running)
         if isinstance(result, Respond):
-            return self._answered(claimed, running, result)
+            answer = result if ctx.redactor is None else masked_answer(result, ctx.redactor)
+            return self._answered(claimed, running, answer)
         if not isinstance(result, Call):
             return result
         if ctx.redactor is not None:

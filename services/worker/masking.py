@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from shared.domain.outcome import Ask, Outcome
+from shared.nodes.base import Respond
 from shared.redactor import Redactor
 
 
@@ -16,5 +17,16 @@ def masked_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
     )
 
 
+def masked_answer(answer: Respond, redactor: Redactor) -> Respond:
+    """What the caller of a webhook gets, with headers and body masked."""
+    headers = {name: _masked_header(value, redactor) for name, value in answer.headers.items()}
+    return replace(answer, headers=headers, body=redactor.raw(answer.body))
+
+
 def _masked_ask(ask: Ask, redactor: Redactor) -> Ask:
     return Ask(ask.kind, redactor.text(ask.message), tuple(map(redactor.text, ask.approvers)))
+
+
+def _masked_header(value: str, redactor: Redactor) -> str:
+    """Headers are Latin-1, which has no mask: there it is `???`."""
+    return redactor.text(value).encode("latin-1", "replace").decode("latin-1")

@@ -1,8 +1,9 @@
 """A key that signs what is sent, and checks the signature of what comes in."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from shared.credentials.base import CredentialType, Fields
+from shared.domain.signatures import signing_key
 
 
 class SigningKeyFields(Fields):
@@ -13,6 +14,15 @@ class SigningKeyFields(Fields):
         min_length=16,
         max_length=10_000,
     )
+
+    @field_validator("secret")
+    @classmethod
+    def _has_a_key(cls, secret: SecretStr) -> SecretStr:
+        try:
+            signing_key(secret.get_secret_value())
+        except ValueError as error:
+            raise ValueError(f"{error}: copy all of it, as the sender shows it") from None
+        return secret
 
 
 class SigningKey(CredentialType):

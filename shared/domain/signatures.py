@@ -14,7 +14,8 @@ from typing import Any
 Headers = Mapping[str, str]
 """Values by name in lower case."""
 
-_STANDARD_PREFIX = "whsec_"
+PREFIX = "whsec_"
+"""How the secrets of https://www.standardwebhooks.com begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,16 @@ class Signed:
     algorithm: str = "sha256"
 
 
+def signing_key(secret: str) -> bytes:
+    """The key after Standard Webhooks: base64 after `whsec_`, else the text itself. Raises ValueError if that is no base64."""
+    if not secret.startswith(PREFIX):
+        return secret.encode()
+    try:
+        return b64decode(secret.removeprefix(PREFIX), validate=True)
+    except ValueError:
+        raise ValueError(f"what follows {PREFIX} is not base64") from None
+
+
 def is_signed(config: Mapping[str, Any], headers: Headers, body: bytes, secret: str, now_s: float) -> bool:
     """Whether the call has a signature of `body` with `secret`, not older (or newer) than `toleranceMs` where it is dated."""
     return proven(config, headers, body, secret, now_s) is not None
@@ -37,7 +48,7 @@ def proven(
 ) -> tuple[str, bytes] | None:
     """The scheme and the signature that the call was to have, and has; None for one that is not signed.
 
-    Ours, not what was sent: a header can be written in many ways that say the same.
+    Ours, not what was sent: a header can be written in many ways that say the same. Raises ValueError as `signing_key` does.
     """
     try:
         signed = _READERS[config["preset"]](config, headers, body)
@@ -45,7 +56,7 @@ def proven(
         return None
     if signed.timestamp is not None and not _is_fresh(signed.timestamp, config["toleranceMs"], now_s):
         return None
-    key = _key_of(config["preset"], secret)
+    key = signing_key(secret) if config["preset"] == "standard-webhooks" else secret.encode()
     expected = hmac.digest(key, signed.message, getattr(hashlib, signed.algorithm))
     # Every one is compared, so that the time says nothing about which was right.
     if sum(hmac.compare_digest(expected, each) for each in signed.signatures) == 0:
@@ -104,16 +115,6 @@ def _standard(_config: Mapping[str, Any], headers: Headers, body: bytes) -> Sign
     parts = [part.partition(",") for part in headers[_HEADERS["standard-webhooks"]].split()]
     found = tuple(_decoded(value, "base64") for version, _, value in parts if version == "v1")
     return Signed(found, f"{name}.{at}.".encode() + body, at)
-
-
-def _key_of(preset: str | None, secret: str) -> bytes:
-    """The bytes behind a secret; those of Standard Webhooks are written in base64."""
-    if preset == "standard-webhooks" and secret.startswith(_STANDARD_PREFIX):
-        try:
-            return b64decode(secret.removeprefix(_STANDARD_PREFIX), validate=True)
-        except ValueError:
-            return secret.encode()
-    return secret.encode()
 
 
 def _is_fresh(timestamp: str, tolerance_ms: int, now_s: float) -> bool:

@@ -1,21 +1,10 @@
 """Signatures of webhooks after the Standard Webhooks specification. Pure."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 
-PREFIX = "whsec_"
-
-
-def signing_key(secret: str) -> bytes:
-    """The key: base64 after `whsec_`, else the text itself. Raises ValueError if that is no base64."""
-    if not secret.startswith(PREFIX):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError(f"what follows {PREFIX} is not base64") from None
+from shared.domain.signatures import signing_key
 
 
 def signed_headers(secret: str | None, id: str, at_s: int, body: bytes) -> dict[str, bytes]:

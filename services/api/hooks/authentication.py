@@ -46,7 +46,10 @@ def check_signature(
         return None
     if credential is None:
         _refuse("credential-missing")
-    found = proven(authentication, call.headers, body, _secret_of(credential), time.time())
+    try:
+        found = proven(authentication, call.headers, body, _secret_of(credential), time.time())
+    except ValueError:
+        _refuse("credential-unfit")
     if found is None:
         _refuse("unauthorized")
     scheme, signature = found

@@ -48,7 +48,7 @@ def settings(settings: Settings) -> Settings:
 def keep(admin: Caller, connection: Connection, settings: Settings) -> Keep:
     """Puts a credential into the vault, under an id of its own or that of one that is gone; its id."""
 
-    def insert(kind: str, name: str = "", **fields: str) -> str:
+    def insert(kind: str, name: str = "", /, **fields: str) -> str:
         id = ids.decode(ids.CREDENTIAL, name) or credentials.new_id(connection)
         given = credential_types()[kind].fields.model_validate(fields or GIVEN[kind])
         sealed = sealed_fields(keyring_of(settings), id, kind, given)
@@ -189,6 +189,22 @@ def test_the_key_of_standard_webhooks_is_base64(hook: Make, keep: Keep) -> None:
     signature = b64encode(hmac.digest(b64decode(packed), f"m.{at}.".encode() + BODY, hashlib.sha256)).decode()
     headers = {"webhook-id": "m", "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}"}
     assert made(data=BODY, headers=headers).status_code == 202
+
+
+def test_a_key_that_is_not_base64_is_not_saved_and_lets_nobody_in(
+    hook: Make, keep: Keep, admin: Caller, connection: Connection
+) -> None:
+    broken = "whsec_c4n4ry!canary"
+    answer = admin("POST", "/credentials", {"name": "K", "type": "hmac", "fields": {"secret": broken}})
+    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, "fields.secret")
+    assert "not base64" in answer.json["errors"][0]["message"]
+    assert broken not in str(answer.json)
+    id = keep(KEY)
+    made = hook(type="hmac", credential=id, preset="standard-webhooks")
+    connection.execute("DELETE FROM credentials")
+    keep(HEADER, id, name="X", value=broken)
+    assert made(data=BODY, headers=standard(BODY, key=broken)).status_code == 401
+    assert [each["reason"] for each in made.deliveries()] == ["credential-unfit"]
 
 
 @pytest.mark.parametrize(

@@ -202,8 +202,8 @@ def test_a_private_server_and_another_host_are_refused() -> None:
         context = mail_context(25)
         private = await send_refused(mail_context(25, host="10.0.0.1"))
         assert private.code == "ADDRESS_NOT_ALLOWED"
-        bound = next(iter(context.credentials.values()))
-        context.credentials = {bound.id: type(bound)(bound.id, bound.type, bound.fields, ("mail.example.com",))}
+        bound = next(iter(context._credentials.values()))
+        context._credentials = {bound.id: type(bound)(bound.id, bound.type, bound.fields, ("mail.example.com",))}
         assert (await send_refused(context)).code == "HOST_NOT_ALLOWED"
 
     run(scenario())

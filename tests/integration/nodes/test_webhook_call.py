@@ -101,18 +101,14 @@ def test_only_2xx_is_delivered(status: int, retryable: bool) -> None:
     run(scenario())
 
 
-def test_a_secret_that_cannot_be_used_and_a_host_that_it_is_not_for() -> None:
+def test_a_host_that_the_secret_is_not_for() -> None:
     async def scenario() -> None:
         async with web(x=respond()) as site, client() as http:
-            for secrets, code in (
-                (signed("whsec_s3cret!"), "INVALID_SECRET"),
-                (signed("s3cret", ("hooks.example.com",)), "HOST_NOT_ALLOWED"),
-            ):
-                context = RecordingContext(http, credentials=secrets)
-                with pytest.raises(NodeError) as caught:
-                    await deliver(context, url=site.url("/x"), credential=ID)
-                assert (caught.value.code, site.seen) == (code, [])
-                assert "s3cret" not in caught.value.message
+            context = RecordingContext(http, credentials=signed("s3cret", ("hooks.example.com",)))
+            with pytest.raises(NodeError) as caught:
+                await deliver(context, url=site.url("/x"), credential=ID)
+            assert (caught.value.code, site.seen) == ("HOST_NOT_ALLOWED", [])
+            assert "s3cret" not in caught.value.message
 
     run(scenario())
 

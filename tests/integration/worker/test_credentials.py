@@ -11,6 +11,7 @@ import pytest
 from services.worker.context import StepContext
 from shared import ids
 from shared.broker import StepRef
+from shared.db import webhook_answers
 from shared.domain.masking import MASK
 from shared.nodes.catalogue import node_types
 from shared.redactor import KNOWN
@@ -128,6 +129,18 @@ def test_what_a_node_names_as_a_secret_is_masked_as_well(scene: Scene, pipeline:
     assert step["input"]["given"] == MASK
     assert lines[-1] == (f"got {MASK}",)
     assert KNOWN.mask(f"x {TOKEN}") == f"x {MASK}"
+
+
+def test_nothing_of_it_is_answered_to_the_caller_of_a_webhook(scene: Scene, pipeline: Pipeline) -> None:
+    params = {"credential": stored(scene.connection, scene.user_id), "how": "answer"}
+    node = {"id": "a", "type": "blab", "params": params}
+    scene.use({"schema": 1, "containers": [{"id": "c", "name": "C", "nodes": [node]}]})
+    started = scene.start()
+    scene.connection.execute(webhook_answers.EXPECT, {"id": started.id, "wait_s": 30})
+    pipeline.process(started.ready[0])
+    seen = webhook_answers.look(scene.connection, started.id)
+    assert seen is not None
+    assert (seen.headers, seen.body) == ({"X-Said": "a ???"}, b"\xff" + f"{MASK}|{MASK}==".encode())
 
 
 def test_steps_without_credentials_have_no_redactor(

@@ -1,5 +1,6 @@
 """Credentials in a database, and a node type of the tests that gives away all it can of the one it uses."""
 
+from base64 import b64encode
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field
 from shared import ids
 from shared.credentials.catalogue import credential_types
 from shared.db import credentials
-from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params
+from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params, Respond
 from shared.vault.keyring import Keyring
 from shared.vault.opening import sealed_fields
 
@@ -49,8 +50,8 @@ class Blab(NodeType):
     type = "blab"
     params = BlabParams
 
-    async def run(self, ctx: Context, params: BlabParams) -> Done:
-        """Output, log, error, and a bug."""
+    async def run(self, ctx: Context, params: BlabParams) -> Done | Respond:
+        """Output, log, error, a bug, and the answer of a webhook."""
         found = await ctx.credential(params.credential)
         secret = found.fields.secret.get_secret_value()
         ctx.log("info", f"it is {secret}", deep={"er": [secret]})
@@ -64,4 +65,8 @@ class Blab(NodeType):
             raise RuntimeError(secret)
         if params.how == "large":
             return Done({"found": [secret] * 20_000})
+        if params.how == "answer":
+            return Respond(
+                200, {"X-Said": f"a {secret}"}, b"\xff" + secret.encode() + b"|" + b64encode(secret.encode())
+            )
         return Done({"found": secret, secret: f"Basic {secret}", "type": found.type, "hosts": list(found.hosts)})

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.net.signature import signed_headers, signing_key
+from shared.domain.signatures import signing_key
+from shared.net.signature import signed_headers
 
 # From the Standard Webhooks reference libraries' tests.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
