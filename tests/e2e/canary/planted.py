@@ -1,8 +1,4 @@
-"""What is planted: a credential type and a node type that the product finds as entry points, and the cases to run.
-
-A case of another node type (`http.request`, `email.send`, …) is one more `Case`: a credential, and the node's parameters, in which
-`{url}` stands for the server that echoes all it is sent, and `{credential}` for the credential's id.
-"""
+"""What is planted: secrets, and a credential type and a node type that the product finds as entry points."""
 
 import base64
 import json
@@ -11,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
@@ -30,6 +25,9 @@ CORE = "c4n4ryQ7xZ"
 PASSWORD = f'p"ass/{CORE}+wörd&?\\'
 TOKEN = f"tok-{CORE}-0123456789abcdef"
 SIGNING_KEY = f"{CORE}-signing-key-0123"
+ASCII_PASSWORD = f'p"ass/{CORE}+word&?'
+ACCESS_TOKEN = f"access-{CORE}-fedcba9876543210"
+PASSPHRASE = f"phrase {CORE} of a key"
 
 
 class PlantedFields(Fields):
@@ -108,61 +106,6 @@ class Blab(NodeType):
 def _headers(fields: PlantedFields) -> dict[str, str]:
     basic = base64.b64encode(f"{fields.user}:{fields.password.get_secret_value()}".encode()).decode()
     return {"Authorization": f"Basic {basic}", "X-Token": fields.token.get_secret_value()}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A credential and a node that uses it; `state` is how its run ends."""
-
-    name: str
-    type: str
-    params: dict[str, Any]
-    state: str = "success"
-    credential_type: str = "planted"
-    fields: dict[str, Any] = field(
-        default_factory=lambda: {"url": "{url}", "password": PASSWORD, "token": TOKEN, "user": "bob"}
-    )
-
-
-def _blab(how: str, state: str = "success") -> Case:
-    return Case(how, Blab.type, {"credential": "{credential}", "url": "{url}", "how": how}, state)
-
-
-def _http(label: str, path: str, type: str, state: str = "success", **fields: str) -> Case:
-    params = {"credential": "{credential}", "method": "POST", "url": "{url}" + path, "body": {"a": 1}}
-    return Case(f"http-{label}", "http.request", params, state, type, fields)
-
-
-CASES = (
-    _blab("output"),
-    _blab("redirect"),
-    _blab("encoded"),
-    _blab("large"),
-    _blab("refused", "failed"),
-    _blab("bug", "failed"),
-    _http("basic", "/echo", "http.basic", username="bob", password=PASSWORD),
-    _http("bearer", "/refused", "http.bearer", "failed", token=TOKEN),
-    _http("header", "/redirect", "http.header", name="X-Token", value=TOKEN),
-    _http("query", "/echo", "http.query", name="token", value=TOKEN),
-    Case(
-        "webhook",
-        "webhook.call",
-        {"credential": "{credential}", "url": "{url}/echo", "body": {"a": 1}},
-        credential_type="hmac",
-        fields={"secret": SIGNING_KEY},
-    ),
-)
-
-
-def filled(value: Any, **places: str) -> Any:
-    """The value with `{url}` and `{credential}` replaced."""
-    if isinstance(value, dict):
-        return {name: filled(part, **places) for name, part in value.items()}
-    if isinstance(value, list):
-        return [filled(part, **places) for part in value]
-    for name, text in places.items():
-        value = value.replace("{" + name + "}", text) if isinstance(value, str) else value
-    return value
 
 
 @contextmanager

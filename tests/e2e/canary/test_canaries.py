@@ -1,151 +1,94 @@
 """No secret of a credential is anywhere but in the vault, whatever the other side does with it."""
 
 import json
-import time
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import psycopg
 import pytest
 
-from services.standalone.ports import free_port
-from tests.e2e.canary.echo import echo
-from tests.e2e.canary.hunt import CORE, FORMS, Monitor, found_in, found_in_tables
-from tests.e2e.canary.planted import CASES, PASSWORD, SIGNING_KEY, TOKEN, Case, filled, installed
-from tests.e2e.stack import GUNICORN, add_people
-from tests.e2e.stack import PASSWORD as SIGN_IN
-from tests.integration.api import serving
+from shared.credentials.catalogue import credential_types
+from shared.credentials.secret_fields import secret_names
+from tests.e2e.canary import planted
+from tests.e2e.canary.cases import CASES, Case, filled
+from tests.e2e.canary.field import Field, open_field, until
+from tests.e2e.canary.hunt import CORE, FORMS, found_in, found_in_tables
+from tests.e2e.canary.inbound import call_webhooks
+from tests.e2e.canary.planted import SIGNING_KEY
+from tests.e2e.stack import add_people
 from tests.servers.folder import ServerFolder
 
+AT_ONCE = 4
 PAGES = (
     "/",
+    "/approvals",
     "/credentials",
+    "/credentials/new",
     "/executions",
     "/workflows",
-    "/approvals",
+    "/workflows/new",
     "/admin",
     "/admin/errors",
     "/admin/executions",
     "/admin/users",
+    "/admin/workflows",
 )
 LISTS = (
-    "/executions",
-    "/credentials",
+    "/approvals",
+    "/budgets",
     "/credential-types",
+    "/credentials",
     "/dead-letters",
     "/dead-letters/groups",
     "/dead-letters/messages",
+    "/executions",
+    "/me",
+    "/node-types",
+    "/openapi.json",
     "/stats/overview",
+    "/stats/users",
     "/stats/workflows",
+    "/templates",
     "/workflows",
 )
-
-
-@dataclass
-class Field:
-    """Everything that runs, and everything that was answered."""
-
-    http: httpx2.Client
-    echo: str
-    logs: list[Path]
-    metrics: list[str]
-    monitor: Monitor
-    answers: list[str]
-
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Call the API; the JSON of the answer."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = self.http.request(method, f"/api/v1{path}", json=body, headers=named)
-        self.answers.append(f"{method} {path}: {answer.headers} {answer.text}")
-        assert answer.status_code < 400, answer.text
-        return answer.json() if answer.text.startswith(("{", "[")) else answer.text
-
-    def look(self, path: str) -> None:
-        """Read a page, or an answer that is no JSON."""
-        answer = self.http.get(path, follow_redirects=True)
-        assert (answer.status_code, "/login" in str(answer.url)) == (200, False), path
-        self.answers.append(f"GET {path}: {answer.text}")
 
 
 @pytest.fixture
 def field(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Field]:
     admin, _ = add_people(database_url)
-    with ExitStack() as running:
-        monitor = Monitor(redis_url)
-        server = running.enter_context(echo())
-        environment = running.enter_context(installed()) | {
-            "DATABASE_URL": database_url,
-            "BROKER_URL": redis_url,
-            "REDIS_URL": redis_url,
-            "FLOWVERSAL_VAULT_KEY": "6b" * 32,
-            "FLOWVERSAL_WORKER_THREADS": "4",
-            "FLOWVERSAL_LOG_LEVEL": "DEBUG",
-            "FLOWVERSAL_ALLOW_PRIVATE_NETWORKS": "127.0.0.1/32",
-        }
-        web, ports = free_port(), {}
-        programs = {
-            "web": ["-m", *GUNICORN, "--bind", f"127.0.0.1:{web}", "services.standalone.wsgi:create_app()"],
-            "worker": ["-m", "services.worker"],
-            "clockwork": ["-m", "services.worker.clockwork"],
-        }
-        for name, arguments in programs.items():
-            ports[name] = free_port()
-            shared = tmp_path / f"metrics-{name}"
-            shared.mkdir()
-            its_own = {"FLOWVERSAL_METRICS_PORT": str(ports[name]), "PROMETHEUS_MULTIPROC_DIR": str(shared)}
-            running.enter_context(serving.process(arguments, environment | its_own, tmp_path / f"{name}.log"))
-        http = running.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{web}", timeout=60, trust_env=False))
-        _until(lambda: http.get("/readyz").status_code == 200, tmp_path / "web.log")
-        signed_in = http.post("/api/v1/session", json={"email": admin, "password": SIGN_IN}).json()
-        http.headers["X-CSRF-Token"] = signed_in["csrfToken"]
-        metrics = [f"http://127.0.0.1:{port}/metrics" for port in ports.values()]
-        yield Field(http, server, sorted(tmp_path.glob("*.log")), metrics, monitor, [])
-
-
-def _until(holds: Any, log: Path | None = None, within_s: float = 60) -> None:
-    ends = time.monotonic() + within_s
-    while True:
-        try:
-            if holds():
-                return
-        except httpx2.TransportError:
-            pass
-        assert time.monotonic() < ends, log.read_text() if log else "it never came true"
-        time.sleep(0.05)
+    with open_field(database_url, redis_url, admin, tmp_path) as running:
+        yield running
 
 
 def plant(field: Field, case: Case) -> str:
     """The id of the case's run, which is over."""
-    given = {"name": case.name, "type": case.credential_type, "fields": filled(case.fields, url=field.echo)}
+    given = {"name": case.name, "type": case.credential_type, "fields": filled(case.fields, **field.places)}
     credential = field("POST", "/credentials", given, Idempotency_Key=case.name)
     id = credential["id"]
     changed = {"name": f"{case.name} again", "fields": given["fields"]}
     field("PUT", f"/credentials/{id}", changed, If_Match="*")
-    params = filled(case.params, url=field.echo, credential=id)
+    params = filled(case.params, **field.places, credential=id)
     nodes = [
         {"id": "blab", "type": case.type, "name": "Blab", "params": params, "onError": "port"},
         {"id": "pass", "type": "transform", "name": "Pass", "params": {"output": "{{ steps.blab }}"}},
     ]
     if case.state == "failed":
         del nodes[0]["onError"]
-    definition = {"schema": 1, "containers": [{"id": "c", "name": "C", "nodes": nodes}]}
-    workflow = field("POST", "/workflows", {"name": case.name, "definition": definition})["id"]
-    field("POST", f"/workflows/{workflow}/publish", {})
+    workflow = field.workflow(case.name, {"schema": 1, "containers": [{"id": "c", "name": "C", "nodes": nodes}]})
     run = field("POST", f"/workflows/{workflow}/executions", {"input": {}}, Prefer="wait=60")
     assert run["status"] == case.state, run
-    field("POST", f"/credentials/{id}/test", {}) if case.credential_type == "planted" else None
+    # One is enough: each test is a process of its own.
+    field("POST", f"/credentials/{id}/test", {}) if case.name == "output" else None
     field("GET", f"/credentials/{id}")
+    field.look(f"/credentials/{id}")
     return str(run["id"])
 
 
 def read_all(field: Field, run: str) -> None:
     """Everything that the API and the pages say of a run."""
-    for path in ("", "/steps", "/logs", "/steps/step-blab"):
+    for path in ("", "/steps", "/logs", "/steps/step-blab", "/ai-usage"):
         field("GET", f"/executions/{run}{path}")
     for path in ("/input", "/output", "/steps/step-blab/input", "/steps/step-blab/output", "/steps/step-pass/output"):
         answer = field.http.get(f"/api/v1/executions/{run}{path}")
@@ -157,19 +100,20 @@ def read_all(field: Field, run: str) -> None:
 
 
 def test_no_canary_is_found_anywhere(field: Field, database_url: str, server_folder: ServerFolder) -> None:
-    runs = [plant(field, case) for case in CASES]
-    failed = sum(case.state == "failed" for case in CASES)
-    _until(lambda: len(field("GET", "/dead-letters")["items"]) == failed)
-    for fields in ({"secret": SIGNING_KEY}, {"secret": CORE[:4], "sercet": SIGNING_KEY}):
-        answer = field.http.post("/api/v1/credentials", json={"name": "k", "type": "hmac", "fields": fields})
-        field.answers.append(answer.text)
-    for run in runs:
-        read_all(field, run)
-    for path in LISTS:
-        field("GET", path)
-    for path in PAGES:
-        field.look(path)
-    told = field("POST", "/credentials/test", {"type": "planted", "fields": filled(CASES[0].fields, url=field.echo)})
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        runs = list(several.map(lambda case: plant(field, case), CASES))
+        runs += call_webhooks(field)
+        failed = sum(case.state == "failed" for case in CASES)
+        until(lambda: len(field("GET", "/dead-letters")["items"]) == failed)
+        for fields in ({"secret": SIGNING_KEY}, {"secret": CORE[:4], "sercet": SIGNING_KEY}):
+            answer = field.http.post("/api/v1/credentials", json={"name": "k", "type": "hmac", "fields": fields})
+            field.answers.append(answer.text)
+        letters = [f"/dead-letters/{each['id']}" for each in field("GET", "/dead-letters")["items"]]
+        list(several.map(lambda run: read_all(field, run), runs))
+        list(several.map(lambda path: field("GET", path), (*LISTS, *letters)))
+        list(several.map(field.look, PAGES))
+    unsaved = {"type": "planted", "fields": filled(CASES[0].fields, **field.places)}
+    told = field("POST", "/credentials/test", unsaved)
     metrics = [field.http.get(url).text for url in field.metrics]
     assert all("flowversal_" in text for text in metrics)
     messages = field.monitor.text()
@@ -184,6 +128,11 @@ def test_no_canary_is_found_anywhere(field: Field, database_url: str, server_fol
     assert sum("•••" in text for text in texts) >= len(CASES)
     assert told["ok"] is False
     assert "•••" in told["message"]
+
+
+def test_every_type_with_a_secret_is_planted() -> None:
+    types = {name for name, kind in credential_types().items() if secret_names(kind.fields)}
+    assert types - {case.credential_type for case in CASES} == set()
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -201,4 +150,5 @@ def test_the_hunt_would_find_it(database_url: str, form: str) -> None:
 
 
 def test_every_canary_holds_what_is_looked_for() -> None:
-    assert all(CORE in secret for secret in (PASSWORD, TOKEN, SIGNING_KEY))
+    names = ("PASSWORD", "ASCII_PASSWORD", "TOKEN", "ACCESS_TOKEN", "SIGNING_KEY", "PASSPHRASE")
+    assert all(CORE in getattr(planted, name) for name in names)
