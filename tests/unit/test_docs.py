@@ -30,6 +30,24 @@ def test_the_examples_of_nodes_compile() -> None:
         assert compile_definition(whole, node_types()).roots == (node["id"],)
 
 
+CODE = re.compile(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+|TIMEOUT)`")
+
+
+def test_the_errors_of_models_are_all_there() -> None:
+    section = (DOCS / "ai.md").read_text().split("## Errors")[1].split("\n## ")[0]
+    assert set(CODE.findall(section)) == set(node_types()["ai.chat"].error_codes)
+
+
+def test_pages_name_no_errors_that_do_not_exist() -> None:
+    pages = {"http.md": ("http.request", "webhook.call", "notify"), "nodes-data-stores.md": ("db.query", "email.send")}
+    for page, types in pages.items():
+        known = {"INVALID_PARAMS", "STEP_TIMEOUT"}.union(*(node_types()[type].error_codes for type in types))
+        found = CODE.findall((DOCS / page).read_text())
+        settings = {name for name in found if name.startswith(("FLOWVERSAL_", "SSL_"))}
+        assert set(found) - settings <= known
+        assert "`GET /node-types`" in (DOCS / page).read_text()
+
+
 def test_the_pictures_of_the_states_are_the_tables() -> None:
     execution, step = re.findall(r"```mermaid\n(.*?)```", (DOCS / "states.md").read_text(), re.DOTALL)
     for drawn, table in ((execution, states.EXECUTION), (step, states.STEP)):

@@ -19,10 +19,12 @@ blueprint = Blueprint("editor", __name__)
 @blueprint.get("/workflows/new")
 @requires(Action.WORKFLOW_WRITE)
 def new() -> str:
-    """An empty form with one of the templates in it."""
+    """A form with one of the templates in it; one that was chosen brings its title."""
     known = templates()
-    template = known.get(request.args.get("template", ""), next(iter(known.values())))
-    return _editor({"name": "", "description": "", "definition": template.definition}, template)
+    chosen = known.get(request.args.get("template", ""))
+    template = chosen or next(iter(known.values()))
+    about = {"name": chosen.title, "description": chosen.about} if chosen else {"name": "", "description": ""}
+    return _editor(about | {"definition": template.definition}, template)
 
 
 @blueprint.get("/workflows/<workflow_id>/edit")

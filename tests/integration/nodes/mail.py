@@ -128,11 +128,13 @@ async def scripted(*answers: bytes) -> AsyncIterator[Script]:
         yield script
 
 
-def mail_context(port: int, host: str = "localhost", security: str = "none", **fields: Any) -> RecordingContext:
-    """A context with a credential for this server."""
+def mail_context(
+    port: int, host: str = "localhost", security: str = "none", *, hosts: tuple[str, ...] = (), **fields: Any
+) -> RecordingContext:
+    """A context with a credential for this server; `hosts` binds it."""
     known = credential_types()["smtp"]
     values = {"host": host, "port": port, "security": security, "fromAddress": "Shop <shop@example.com>"}
-    credential = Credential(CREDENTIAL, "smtp", known.fields.model_validate(values | fields))
+    credential = Credential(CREDENTIAL, "smtp", known.fields.model_validate(values | fields), hosts)
     return RecordingContext(allowed=f"{LOCAL}, ::1/128", credentials={CREDENTIAL: credential})
 
 

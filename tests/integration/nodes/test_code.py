@@ -87,13 +87,19 @@ def test_errors_have_their_line(code: str, message: str) -> None:
         ("10 ** 5000", "digits"),
         ("result = {'a': [{2}]}", "a set"),
         ("['x' * 1_000_000] * 65", "64,000,000 characters"),
-        ("[[] for i in range(1_000_001)]", "1,000,000 objects and lists"),
     ],
 )
 def test_a_result_that_is_not_json(code: str, part: str) -> None:
     error = error_of(code, memoryMb=512, timeoutMs=30_000)
     assert error.code == "INVALID_OUTPUT"
     assert part in str(error)
+
+
+def test_a_result_of_too_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.domain.json_size.MOST_CONTAINERS", 10_000)
+    error = error_of("[[] for i in range(10_001)]")
+    assert error.code == "INVALID_OUTPUT"
+    assert "10,000 objects and lists" in str(error)
 
 
 def test_wrong_syntax_is_told_before_anything_runs() -> None:

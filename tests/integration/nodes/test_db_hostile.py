@@ -153,7 +153,7 @@ def test_the_time_limit_counts_from_the_first_byte(stage: str) -> None:
 def test_a_server_that_lies_gets_neither_password_nor_file(type: str, answers: list[bytes]) -> None:
     async def scenario() -> None:
         async with liar(*answers) as server:
-            error = await refused(context(type, server.port), "SELECT 1", timeoutMs=3_000)
+            error = await refused(context(type, server.port), "SELECT 1", timeoutMs=1_000)
             assert re.fullmatch(r"DB_[A-Z]+", error.code)
             assert PASSWORD not in error.message
             await asyncio.wait_for(server.closed.wait(), 5)

@@ -15,6 +15,7 @@ from tests.integration.nodes.serving import serving
 
 HELLO = b"220 mail.test\r\n"
 OK = b"250 ok\r\n"
+BYE = b"221 bye\r\n"
 TLS_OFFER = b"250-mail.test\r\n250 STARTTLS\r\n"
 
 
@@ -84,9 +85,9 @@ def test_a_port_that_waits_for_tls_is_explained() -> None:
         ([b"554 go away\r\n"], "SMTP_CONNECT", False),
         ([b"421 busy\r\n"], "SMTP_CONNECT", True),
         ([HELLO, b"500 what\r\n", b"500 what\r\n"], "SMTP_REFUSED", False),
-        ([HELLO, OK, b"452 full\r\n"], "SMTP_REFUSED", True),
-        ([HELLO, OK, OK, b"421 shutting down\r\n"], "SMTP_REFUSED", True),
-        ([HELLO, OK, OK, OK, b"250 no 354\r\n"], "SMTP_REFUSED", False),
+        ([HELLO, OK, b"452 full\r\n", BYE], "SMTP_REFUSED", True),
+        ([HELLO, OK, OK, b"421 shutting down\r\n", BYE], "SMTP_REFUSED", True),
+        ([HELLO, OK, OK, OK, b"250 no 354\r\n", BYE], "SMTP_REFUSED", False),
         ([HELLO, OK, OK, OK, b"354 go\r\n", b"\xff\xff\xff\r\n"], "SMTP_PROTOCOL", False),
     ],
 )

@@ -90,10 +90,13 @@ class Editor {
       this.dirty = false;
       this.stored = asked;
       this.form.dataset.revision = String(saved.revision);
-      if (publish) await call("POST", `/workflows/${saved.id}/publish`, {});
-      if (publish || this.form.dataset.workflow === undefined) location.assign(`/workflows/${saved.id}${publish ? "" : "/edit"}`);
-      else this.mark("Saved");
+      const isNew = this.form.dataset.workflow === undefined;
+      // From here on it exists, whatever publishing says: the next save changes it.
       this.form.dataset.workflow = saved.id;
+      if (isNew) history.replaceState(null, "", `/workflows/${saved.id}/edit`);
+      if (publish) await call("POST", `/workflows/${saved.id}/publish`, {});
+      if (publish || isNew) location.assign(`/workflows/${saved.id}${publish ? "" : "/edit"}`);
+      else this.mark("Saved");
     } catch (error) {
       this.mark(this.dirty ? "Not saved" : "Saved as a draft");
       const failed = error as ApiError;

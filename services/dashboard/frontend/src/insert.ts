@@ -14,7 +14,10 @@ export function startInserting(): void {
 }
 
 function insert(field: HTMLTextAreaElement, id: string): void {
-  const text = isInString(field.value.slice(0, field.selectionStart)) ? id : JSON.stringify(id);
+  const chosen = field.value.slice(field.selectionStart, field.selectionEnd);
+  const text = chosen.startsWith("{")
+    ? withCredential(chosen, id)
+    : isInString(field.value.slice(0, field.selectionStart)) ? id : JSON.stringify(id);
   field.focus();
   if (field.selectionEnd === 0 && field.value !== "") return toast("Put the cursor where the id belongs, then choose again.", true);
   // The only way that the field's own undo knows of; browsers without it get the text all the same.
@@ -22,6 +25,13 @@ function insert(field: HTMLTextAreaElement, id: string): void {
     field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
     field.dispatchEvent(new InputEvent("input", { bubbles: true }));
   }
+}
+
+/** The object that a problem has marked, as it is written, with the id as its first field; an old one goes. */
+function withCredential(object: string, id: string): string {
+  const rest = object.slice(1).replace(/"credential"\s*:\s*("[^"]*"|null)\s*(,|(?=\s*\}))\s*/, "");
+  const space = /^\s*/.exec(rest)![0];
+  return `{${space}"credential": ${JSON.stringify(id)}${rest.trimStart().startsWith("}") ? "" : ","}${space || " "}${rest.slice(space.length)}`;
 }
 
 /** Whether JSON text that ends here ends inside a string. */
