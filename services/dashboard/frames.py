@@ -227,10 +227,11 @@ def _growing(execution_id: UUID, step: dict[str, Any] | None) -> str:
 
 
 def _opened(row: ExecutionRow, found: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
-    """The step to show in full: the wanted one, else one that failed, asks, or began last."""
+    """The step to show in full: the wanted one, else the one that the run failed at, one that failed, asks, or began last."""
     known = {step["id"]: step for step in found}
     if wanted not in known:
-        first = [key for key, step in known.items() if step["status"] == "failed"]
+        failed = [key for key, step in known.items() if step["status"] == "failed"]
+        first = sorted(failed, key=lambda key: known[key]["nodeId"] != row.failed_node)
         first += [key for key, step in known.items() if _asks(step)]
         begun = [step for step in found if step["startedAt"] is not None]
         newest = max(begun, key=lambda step: step["startedAt"], default=found[0] if found else None)
