@@ -45,7 +45,9 @@ def _model(type: str, *, stream: bool) -> Case:
 
 def _database(type: str) -> Case:
     server = {"host": "127.0.0.1", "port": "{" + type + "}", "database": "d", "tls": "disable"}
-    return _other("db.query", type, "failed", server | {"username": "bob", "password": ASCII_PASSWORD}, query="SELECT 1")
+    return _other(
+        "db.query", type, "failed", server | {"username": "bob", "password": ASCII_PASSWORD}, query="SELECT 1"
+    )
 
 
 MAIL = {"host": "127.0.0.1", "port": "{smtp}", "security": "none", "username": "bob", "password": ASCII_PASSWORD}
