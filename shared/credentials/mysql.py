@@ -5,7 +5,7 @@ from pydantic import Field
 from shared.credentials.base import CredentialType
 from shared.credentials.database import DatabaseFields, tried
 from shared.credentials.server import Port
-from shared.databases.mysql_link import MySQLServer
+from shared.databases.server import MySQLServer
 from shared.net.network import Network
 
 

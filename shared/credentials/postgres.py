@@ -5,7 +5,7 @@ from pydantic import Field
 from shared.credentials.base import CredentialType
 from shared.credentials.database import DatabaseFields, tried
 from shared.credentials.server import Port
-from shared.databases.postgres_link import PostgresServer
+from shared.databases.server import PostgresServer
 from shared.net.network import Network
 
 

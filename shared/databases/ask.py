@@ -4,10 +4,9 @@ import socket
 from pathlib import Path
 
 from shared.databases.mysql import ask_mysql
-from shared.databases.mysql_link import MySQLServer
 from shared.databases.postgres import ask_postgres
-from shared.databases.postgres_link import PostgresServer
 from shared.databases.request import Answer, Request, timed_out
+from shared.databases.server import MySQLServer, PostgresServer
 from shared.databases.sqlite import ask_sqlite
 from shared.databases.stop import Stop, stoppable
 from shared.domain.errors import NodeError

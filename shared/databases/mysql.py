@@ -7,9 +7,10 @@ from typing import Any
 
 import pymysql
 
-from shared.databases.mysql_link import USUAL_BYTES, Link, MySQLServer, RowTooLong, kill_query
+from shared.databases.mysql_link import Link, kill_query
 from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
+from shared.databases.server import USUAL_BYTES, MySQLServer, RowTooLong
 from shared.databases.stop import Stop
 from shared.domain.errors import InvalidValue, NodeError
 from shared.domain.values import to_json

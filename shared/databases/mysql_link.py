@@ -3,39 +3,19 @@
 import contextlib
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pymysql
 import pymysql.connections
 from pymysql.constants import CLIENT, FIELD_TYPE
 
 from shared.databases.rows import json_bytes, json_float, json_iso, json_text
+from shared.databases.server import SLACK_BYTES, USUAL_BYTES, MySQLServer, RowTooLong
 from shared.domain.errors import InvalidValue
 from shared.domain.values import from_json
 from shared.net.certificates import tls_context
 
 _KILL_S = 2.0
-_SLACK_BYTES = 1_000_000
-USUAL_BYTES = 1_000_000
-"""The most of an answer that has no rows: of a login, or of the end of a transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class MySQLServer:
-    """A database, and as whom to use it."""
-
-    host: str
-    port: int
-    database: str
-    username: str
-    password: str = field(repr=False)
-    tls: Literal["disable", "require", "verify-full"] = "verify-full"
-    ca_certificate: str | None = None
-
-
-class RowTooLong(Exception):
-    """More of one row has arrived than is wanted."""
 
 
 # Its stubs leave out what a subclass needs.
@@ -109,7 +89,7 @@ class Link(_Connection):  # type: ignore[misc]
 
     def _read_bytes(self, num_bytes: int) -> bytes:
         self._arrived += num_bytes
-        if self._arrived > self.max_row_bytes + _SLACK_BYTES:
+        if self._arrived > self.max_row_bytes + SLACK_BYTES:
             raise RowTooLong
         return bytes(super()._read_bytes(num_bytes))
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from psycopg import pq
 
-from shared.databases.postgres_link import USUAL_BYTES, PostgresLink, PostgresServer, QueryError, RowTooLong
+from shared.databases.postgres_link import PostgresLink, QueryError
 from shared.databases.postgres_values import Read, parameter, reader
 from shared.databases.request import INVALID_PARAMS, Answer, Request, excerpt, lost, read_only, timed_out
 from shared.databases.rows import Rows, row_too_large
+from shared.databases.server import USUAL_BYTES, PostgresServer, RowTooLong
 from shared.databases.stop import Stop
 from shared.domain.errors import NodeError
 

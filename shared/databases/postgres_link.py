@@ -9,37 +9,20 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from shared.databases.pump import LOOPBACK, Door, Pump
 from shared.databases.request import excerpt
+from shared.databases.server import SLACK_BYTES, USUAL_BYTES, PostgresServer, RowTooLong
 from shared.databases.stop import Stop
 from shared.domain.errors import NodeError
 from shared.net.certificates import system_bundle
 
 _CANCEL_S = 2.0
 _POLLING = pq.PollingStatus
-_SLACK_BYTES = 1_000_000
-USUAL_BYTES = 1_000_000
-"""The most of an answer that has no rows: of a login, or of the end of a transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresServer:
-    """A database, and as whom to use it."""
-
-    host: str
-    port: int
-    database: str
-    username: str
-    password: str = field(repr=False)
-    tls: Literal["disable", "require", "verify-full"] = "verify-full"
-    ca_certificate: str | None = None
 
 
 class PostgresLink:
@@ -110,7 +93,7 @@ class PostgresLink:
             if self._wait(select.POLLIN):
                 self._consume()
             arrived = self._pump.arrived - before if self._pump else 0
-            if arrived > self.max_row_bytes + _SLACK_BYTES:
+            if arrived > self.max_row_bytes + SLACK_BYTES:
                 raise RowTooLong
         return self.pgconn.get_result()
 
@@ -175,10 +158,6 @@ class QueryError(Exception):
         self.message = part(pq.DiagnosticField.MESSAGE_PRIMARY)
         self.hint = part(pq.DiagnosticField.MESSAGE_HINT)
         super().__init__(self.state)
-
-
-class RowTooLong(Exception):
-    """More of one row has arrived than is wanted."""
 
 
 @contextlib.contextmanager
