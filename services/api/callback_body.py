@@ -12,12 +12,16 @@ from shared.domain.values import from_json, to_json
 from shared.queries.shapes import ms
 from shared.web.problems import ProblemError
 
+MAX_PARTS = 1_000
+URLENCODED = "application/x-www-form-urlencoded"
+FORMS = frozenset({URLENCODED, "multipart/form-data"})
+
 _KEPT = re.compile(r"content-type|user-agent|date|idempotency-key|x-.+", re.IGNORECASE)
 SECRET_NAME = re.compile(
     r"auth|token|secret|signature|password|cookie|key$|csrf|forwarded|real-ip|client-ip", re.IGNORECASE
 )
 """Names of headers whose values are for nobody to see."""
-_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+TOO_MANY_PARTS = ("too-many-parts", "Too many parts", f"A form has at most {MAX_PARTS:,} parts.")
 _MOST_HEADERS = 50
 _LONGEST_HEADER = 1_000
 
@@ -38,7 +42,9 @@ def received_call() -> dict[str, Any]:
 
 
 def _body() -> Any:
-    if request.mimetype in _FORMS:
+    if request.mimetype in FORMS:
+        if request.mimetype == URLENCODED and has_too_many_parts(request.get_data()):
+            raise ProblemError(413, *TOO_MANY_PARTS)
         if request.files:
             # Without them the step would go on as if they had never been sent.
             raise ProblemError(
@@ -62,6 +68,11 @@ def _body() -> Any:
         raise ProblemError(
             415, "unsupported-media-type", "Unsupported media type", "Send JSON, a form, or text in UTF-8."
         ) from None
+
+
+def has_too_many_parts(form: bytes) -> bool:
+    """Whether an urlencoded form has more fields than a call may bring: to take it apart costs much more than to count."""
+    return form.count(b"&") >= MAX_PARTS
 
 
 def fields_of(given: MultiDict[str, str]) -> dict[str, Any]:

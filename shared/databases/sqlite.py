@@ -19,6 +19,8 @@ T = TypeVar("T")
 _STEPS = 2_000
 _AGAIN_S = 0.02
 _MAX_VALUE_BYTES = 64_000_000
+_MAX_HEAP_BYTES = 256_000_000
+"""What all statements of a process have together, to sort and group in too: on disk that would have no end."""
 _PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"})
 _DENIED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer"})
 _SYNTAX = ("syntax error", "no such", "ambiguous column", "incomplete input", "unrecognized token", "wrong number")
@@ -37,7 +39,7 @@ def ask_sqlite(file: Path, request: Request, stop: Stop) -> Answer:
                 return _asked(connection, sql, values, request, patience)
             finally:
                 stop.forget()
-    except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+    except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
         raise _refusal(error, request) from None
 
 
@@ -73,6 +75,8 @@ def _opened(file: Path, request: Request, patience: _Patience) -> sqlite3.Connec
         sqlite3.SQLITE_LIMIT_LENGTH, max(request.max_bytes, 1_000_000) if not request.write else _MAX_VALUE_BYTES
     )
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000)
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA hard_heap_limit = {_MAX_HEAP_BYTES}")
     if not request.write:
         connection.execute("PRAGMA query_only = ON")
     connection.set_authorizer(_authorize)
@@ -148,6 +152,9 @@ def _refusal(error: Exception, request: Request) -> NodeError:
         return row_too_large(request.max_bytes)
     if code == sqlite3.SQLITE_AUTH:
         return NodeError("DB_ERROR", f"{said}: other files, settings and extensions cannot be reached.")
+    if isinstance(error, MemoryError):
+        most = f"{_MAX_HEAP_BYTES // 1_000_000} MB"
+        return NodeError("DB_ERROR", f"The statement needs more than {most} of memory: sort or group fewer rows.")
     if isinstance(error, OverflowError):
         return NodeError(
             INVALID_PARAMS, "params: a whole number above 64 bits cannot be given to SQLite: send it as text."

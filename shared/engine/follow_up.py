@@ -8,13 +8,15 @@ import psycopg
 
 from shared.db import workflows
 from shared.db.horizon import EVERYTHING, Horizon
+from shared.db.users import ROLE_NOW
 from shared.domain.errors import RequestError
 from shared.engine.start import MAX_DEPTH, Started, start_execution
+from shared.engine.triggered import check_owner
 from shared.queries import executions
 from shared.queries.shapes import Viewer
 
-NEXT_FAILED = """
-SELECT e.id, e.on_failure, w.owner_id, u.role = 'admin' AS everything, e.depth
+NEXT_FAILED = f"""
+SELECT e.id, e.on_failure, w.owner_id, {ROLE_NOW} AS role, e.depth
 FROM executions e JOIN workflows w ON w.id = e.workflow_id JOIN users u ON u.id = w.owner_id
 WHERE e.state = 'failed' AND e.on_failure IS NOT NULL AND e.id BETWEEN %(lo)s AND %(hi)s
 ORDER BY e.id LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
@@ -51,12 +53,14 @@ def follow_up(
         row = connection.execute(NEXT_FAILED, {"limit": 1, **horizon._asdict()}).fetchone()
         if row is None:
             return None
-        failed, workflow_id, owner, depth = row[0], row[1], Viewer(row[2], row[3]), row[4] + 1
+        failed, workflow_id, owner_id, role, depth = row
+        owner = Viewer(owner_id, everything=role == "admin")
         connection.execute(FORGET, {"id": failed})
         try:
             with connection.transaction():
+                check_owner(role)
                 return FollowUp(
-                    failed, _start(connection, failed, workflow_id, owner, depth=depth, republish_s=republish_s)
+                    failed, _start(connection, failed, workflow_id, owner, depth=depth + 1, republish_s=republish_s)
                 )
         except RequestError as error:
             connection.execute(INSERT_NOTE, {"id": failed, "message": f"The failure workflow was not started: {error}"})

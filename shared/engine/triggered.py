@@ -40,9 +40,7 @@ def start_triggered(
 
     Raises RequestError where it cannot be started.
     """
-    if not may_start(starter.role):
-        what = "is a viewer, who may start nothing" if starter.role else "was disabled, so it starts nothing"
-        raise Forbidden(f"The owner of this workflow {what}.")
+    check_owner(starter.role)
     runnable = runnable or published(connection, starter.workflow_id, starter.viewer)
     return start_execution(
         connection,
@@ -53,6 +51,13 @@ def start_triggered(
         execution_id=runnable.execution_id,
         **more,
     )
+
+
+def check_owner(role: str) -> None:
+    """Raises Forbidden where the owner, who has this role now, may start nothing; empty for one who was disabled."""
+    if not may_start(role):
+        what = "is a viewer, who may start nothing" if role else "was disabled, so it starts nothing"
+        raise Forbidden(f"The owner of this workflow {what}.")
 
 
 def reason_of(error: Exception, fire: FireKey) -> str:

@@ -10,8 +10,8 @@ from shared.db.webhook_answers import WaitedFor
 from shared.web.answers import answer, dumps
 from shared.web.problems import problem
 
-POLICY = "sandbox allow-forms allow-popups"
-"""A page that a run answers has an origin of its own, and no scripts."""
+POLICY = "sandbox allow-forms allow-popups; form-action 'self'"
+"""A page that a run answers has an origin of its own, no scripts, and forms for this installation alone."""
 _ENDED = {
     "failed": "The run failed before it answered. Its owner finds it under the id.",
     "canceled": "The run was canceled before it answered. Its owner finds it under the id.",

@@ -8,14 +8,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from services.api.callback_body import fields_of
+from services.api.callback_body import FORMS, MAX_PARTS, TOO_MANY_PARTS, URLENCODED, fields_of, has_too_many_parts
 from services.api.hooks.refused import Refused
 from shared.domain.errors import InvalidValue
 from shared.domain.values import from_json
 from shared.net.bodies import body_value, file_value
-
-MAX_PARTS = 1_000
-_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 def value_of(raw: bytes, content_type: str) -> Any:
@@ -29,7 +26,7 @@ def value_of(raw: bytes, content_type: str) -> Any:
         return None
     if mimetype == "application/json" or mimetype.endswith("+json"):
         return _json(raw)
-    if mimetype in _FORMS:
+    if mimetype in FORMS:
         return _form(raw, mimetype, options)
     return body_value(raw, content_type)
 
@@ -45,12 +42,14 @@ def _json(raw: bytes) -> Any:
 
 def _form(raw: bytes, mimetype: str, options: dict[str, str]) -> dict[str, Any]:
     """Fields and files by name; a list where a name came several times."""
+    if mimetype == URLENCODED and has_too_many_parts(raw):
+        raise Refused(413, *TOO_MANY_PARTS)
     # All of it is in memory already.
     parser = FormDataParser(_in_memory, silent=False, max_form_parts=MAX_PARTS)
     try:
         _, form, files = parser.parse(BytesIO(raw), mimetype, len(raw), options)
     except RequestEntityTooLarge:
-        raise Refused(413, "too-many-parts", "Too many parts", f"A form has at most {MAX_PARTS:,} parts.") from None
+        raise Refused(413, *TOO_MANY_PARTS) from None
     except ValueError:
         raise Refused(
             400, "malformed-form", "Malformed form", "The form cannot be read: is its boundary right?"

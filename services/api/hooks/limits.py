@@ -1,15 +1,14 @@
 """How much of all calls one process takes on at a time, and how many of one webhook. Kept in process memory."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
 from flask import current_app
 
-from services.api.hooks.refused import Refused, too_many
+from services.api.hooks.refused import too_many
+from services.api.hooks.room import Room
 from shared.auth.limiter import FailureLimiter, TooManyAttempts
 
 MOST_BYTES = 128_000_000
@@ -19,7 +18,6 @@ MOST_WAITING = 500
 MOST_RATES = 1_000
 """Different rates that are counted; of more, the one that was used last the longest ago begins anew."""
 _EXTENSION = "flowversal-webhook-limits"
-_BUSY = "This installation has as many calls at hand as it can take. Send it again in a moment."
 _UNKNOWN = "Too many calls of addresses that do not exist. Wait a little, then use an address exactly as it was given."
 _RATE = "This webhook takes at most {max:,} calls in {seconds:g} s. Send it again later."
 
@@ -28,9 +26,9 @@ class WebhookLimits:
     """One for each application."""
 
     def __init__(self) -> None:
+        self.bodies = Room(MOST_BYTES)
+        self.waiting = Room(MOST_WAITING)
         self._lock = Lock()
-        self._bytes = 0
-        self._waiting = 0
         self._unknown = FailureLimiter(100, 300)
         self._refused = FailureLimiter(20, 60)
         self._rates: OrderedDict[tuple[int, int], FailureLimiter] = OrderedDict()
@@ -69,39 +67,6 @@ class WebhookLimits:
             return False
         self._refused.failed(trigger_id)
         return True
-
-    @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Around a body of at most `size` bytes. Raises Refused 429 where that is too much beside what is there."""
-        with self._lock:
-            taken = self._bytes == 0 or self._bytes + size <= MOST_BYTES
-            self._bytes += size if taken else 0
-        if not taken:
-            raise no_room()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._bytes -= size
-
-    @contextmanager
-    def waiter(self) -> Iterator[None]:
-        """Around a call that will wait for its run. Raises Refused 429 where too many do."""
-        with self._lock:
-            taken = self._waiting < MOST_WAITING
-            self._waiting += taken
-        if not taken:
-            raise no_room()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting -= 1
-
-
-def no_room() -> Refused:
-    """429: there is no room for one more call."""
-    return too_many("busy", _BUSY, 1.0)
 
 
 def webhook_limits() -> WebhookLimits:

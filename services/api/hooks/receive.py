@@ -1,10 +1,9 @@
 """A call of a webhook from its first header to its answer."""
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -14,9 +13,10 @@ from services.api.hooks.answers import fixed
 from services.api.hooks.body import value_of
 from services.api.hooks.call import Call, read_body, received
 from services.api.hooks.credentials import open_credential
-from services.api.hooks.limits import no_room, webhook_limits
+from services.api.hooks.limits import webhook_limits
 from services.api.hooks.log import Stopwatch, note_answered, note_refused, noted
 from services.api.hooks.refused import Refused
+from services.api.hooks.room import Share, no_room
 from services.api.hooks.start import Taken, once_keys, take
 from services.api.hooks.waiting import answer_of
 from shared import ids
@@ -68,11 +68,11 @@ def _receive(path: str) -> Response:
         credential = _credential(webhook)
     except Refused as error:
         # Which headers are secret, only the credential says; but nothing of them is kept with a call that is not proven.
-        return _refused(_Receiving(webhook, received(path, ()), watch), error)
+        return _refused(_Receiving(webhook, received(webhook, path, ()), watch), error)
     # Whoever sends slowly holds no connection.
     release()
     secrets = authentication.secret_headers(webhook.config["authentication"], credential)
-    receiving = _Receiving(webhook, received(path, secrets), watch)
+    receiving = _Receiving(webhook, received(webhook, path, secrets), watch)
     try:
         return _take(receiving, credential)
     except Refused as error:
@@ -92,9 +92,12 @@ def _take(receiving: _Receiving, credential: Credential | None) -> Response:
     config = receiving.webhook.config
     _admit(receiving, credential)
     waits = config["respond"] == "workflow"
-    with webhook_limits().waiter() if waits else nullcontext():
-        with webhook_limits().room(_size(receiving.webhook)):
-            receiving.body = _proven_body(config["authentication"], credential, receiving)
+    limits, trigger_id = webhook_limits(), receiving.webhook.trigger_id
+    with ExitStack() as until_answered:
+        with limits.bodies.share(trigger_id) as share:
+            receiving.body = _proven_body(config["authentication"], credential, receiving, share)
+            if waits:
+                until_answered.enter_context(limits.waiting.share(trigger_id)).grow(1)
             taken = _stored(receiving, receiving.body)
         # Whoever waits needs it no longer.
         receiving.body = None
@@ -119,8 +122,8 @@ def _admit(receiving: _Receiving, credential: Credential | None) -> None:
         raise Refused(415, "packed", "Unsupported media type", "Send the body as it is, without Content-Encoding.")
 
 
-def _proven_body(way: dict[str, Any], credential: Credential | None, receiving: _Receiving) -> bytes:
-    body = read_body(receiving.webhook.config["maxBytes"])
+def _proven_body(way: dict[str, Any], credential: Credential | None, receiving: _Receiving, share: Share) -> bytes:
+    body = read_body(receiving.webhook.config["maxBytes"], share)
     receiving.once = authentication.check_signature(way, credential, receiving.call, body)
     return body
 
@@ -134,7 +137,7 @@ def _stored(receiving: _Receiving, body: bytes) -> Taken:
     if now is None or not now.live or now.trigger_id != receiving.webhook.trigger_id:
         raise Refused(404, "gone", "Not found", _ASLEEP)
     now = replace(now, config=receiving.webhook.config)
-    input = {"method": call.method, "path": call.path, "query": call.query, "headers": call.shown}
+    input = {"method": call.method, "path": call.shown_path, "query": call.query, "headers": call.shown}
     input["body"] = value_of(body, call.content_type)
     status = None if now.config["respond"] == "workflow" else (now.config["response"] or {}).get("status", 202)
     row = noted(now, call, receiving.watch, status, size=len(body), request=call.request, body=body)
@@ -151,14 +154,6 @@ def _waited(taken: Taken, receiving: _Receiving) -> Response:
     response = answer_of(taken.execution_id, receiving.webhook.config["waitMs"] / 1000)
     note_answered(taken.delivery_id, response.status_code, receiving.watch)
     return response
-
-
-def _size(webhook: Webhook) -> int:
-    """How many bytes the body has at most."""
-    most: int = webhook.config["maxBytes"]
-    if request.content_length is not None:
-        return min(request.content_length, most)
-    return most if "Transfer-Encoding" in request.headers else 0
 
 
 def _refused(receiving: _Receiving, error: Refused) -> Response:

@@ -97,6 +97,7 @@ def test_a_call_that_cannot_be_stored_does_not_use_the_address_up(stranger: Flas
         ({"json": {"a": "\x00"}}, 422),
         ({"data": {"a": "1", "file": (BytesIO(b"kept?"), "f.txt")}, "content_type": "multipart/form-data"}, 415),
         ({"data": b"x" * 100_001, "content_type": "text/plain"}, 413),
+        ({"data": b"&" * 1_000, "content_type": "application/x-www-form-urlencoded"}, 413),
     ):
         answer = stranger.post(waiting.path, **sent)  # type: ignore[arg-type]
         assert answer.status_code == status, answer.get_data()

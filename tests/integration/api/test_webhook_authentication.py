@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
+from services.api.hooks.limits import MOST_WAITING, webhook_limits
 from shared import ids
 from shared.credentials.catalogue import credential_types
 from shared.db import credentials
@@ -180,6 +181,16 @@ def test_a_recorded_call_is_worth_nothing_in_whatever_dress(hook: Make, name: st
     for headers in (anew, anew | {"X-Delivery": "a third"}):
         assert made(data=b"2", headers=headers).get_json() == later.get_json()
     assert made.runs() == 2
+
+
+def test_who_is_not_proven_takes_nobodys_place(hook: Make, app: Flask) -> None:
+    made = hook(type="hmac", credential=KEY, preset="github")
+    made.change(respond="workflow", authentication=made.trigger.config["authentication"])
+    with app.app_context(), webhook_limits().waiting.share(made.trigger.id) as taken:
+        taken.grow(MOST_WAITING // 4)
+        assert made(data=BODY, headers=github(b"other")).status_code == 401
+        answer = made(data=BODY, headers=github(BODY))
+    assert (answer.status_code, answer.get_json()["type"], made.runs()) == (429, "/problems/busy", 0)
 
 
 def test_the_key_of_standard_webhooks_is_base64(hook: Make, keep: Keep) -> None:

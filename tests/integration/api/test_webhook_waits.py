@@ -85,7 +85,7 @@ def test_the_caller_gets_what_the_run_answers_while_it_goes_on(
         answer = httpx2.post(f"{address}{made.path}", json={"n": 7}, timeout=70, trust_env=False)
         took_s = monotonic() - began
     assert (answer.status_code, answer.json(), answer.headers["X-Id"]) == (201, {"n": 7}, "POST")
-    assert answer.headers["Content-Security-Policy"] == "sandbox allow-forms allow-popups"
+    assert answer.headers["Content-Security-Policy"] == "sandbox allow-forms allow-popups; form-action 'self'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Set-Cookie" not in answer.headers
     assert took_s < 30
@@ -192,6 +192,18 @@ def test_bodies_that_lie_about_themselves(
         for _ in range(count):
             yield b"x" * 10_000
 
+    # What is announced and does not come takes no room from others.
+    wide = Hook(app, admin, connection, maxBytes=16_000_000, path="wide")
+    announced = [HTTPConnection(urlsplit(str(http.base_url)).netloc, timeout=60) for _ in range(20)]
+    for client in announced:
+        client.putrequest("POST", wide.path)
+        client.putheader("Content-Length", "16000000")
+        client.endheaders(b"begun")
+    for path in (wide.path, made.path):
+        assert http.post(path, content=b"x" * 99_000).status_code == 202
+    for client in announced:
+        client.close()
+
     text = {"Content-Type": "text/plain"}
     assert http.post(made.path, content=pieces(10), headers=text).status_code == 202
     answer = http.post(made.path, content=pieces(11), headers=text)
@@ -201,4 +213,4 @@ def test_bodies_that_lie_about_themselves(
     assert [client.getresponse().status for client in (short, slow)] == [400, 408]
     slow.close()
     short.close()
-    assert made.runs() == 1
+    assert made.runs() == 3

@@ -82,6 +82,23 @@ def test_the_run_gets_the_call_and_belongs_to_the_owner(hook: Make, connection: 
     assert row == ("webhook", made.trigger.id, made.owner.user_id, "queued")
 
 
+def test_a_path_that_nobody_can_guess_is_shown_to_nobody(hook: Make) -> None:
+    made = hook()
+    headers = {"X-Original-URI": f"https://example.com{made.path}?a=1", "X-Event": "paid"}
+    found = made.input(made(headers=headers))
+    assert (found["path"], found["headers"]["x-event"]) == ("hook", "paid")
+    (logged,) = made.deliveries()
+    shown = json.dumps([found, made.delivery(logged["id"]).json])
+    assert made.path.removeprefix("/hooks/") not in shown
+
+
+def test_headers_are_kept_up_to_a_limit(hook: Make) -> None:
+    made = hook()
+    found = made.input(made(headers={f"X-{number:03}": "v" * 3_000 for number in range(20)}))["headers"]
+    assert {"host", "x-000", "x-004"} <= found.keys()
+    assert "x-005" not in found
+
+
 def test_another_method_is_told_which_ones_are_taken(hook: Make) -> None:
     made = hook(methods=["DELETE", "POST"])
     answer = made("GET")
@@ -105,6 +122,7 @@ def test_another_method_is_told_which_ones_are_taken(hook: Make) -> None:
         ({"data": b"x" * 1_001, "content_type": "text/plain"}, 413, "too-large"),
         ({"data": b"a" * 1_001, "environ_overrides": {"CONTENT_LENGTH": None, "wsgi.input_terminated": True}}, 413, "too-large"),
         ({"data": b"abc", "environ_overrides": {"CONTENT_LENGTH": "900"}}, 400, "cut-short"),
+        ({"data": b"&" * 1_000, "content_type": "application/x-www-form-urlencoded"}, 413, "too-many-parts"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_taken_starts_nothing(hook: Make, sent: dict[str, Any], status: int, kind: str) -> None:

@@ -131,6 +131,17 @@ def test_an_owner_who_may_not_see_it_does_not_start_it(scene: FailureScene) -> N
     assert follow_up(scene.connection) == FollowUp(failed, None)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"), [("role = 'viewer'", "is a viewer"), ("disabled_at = now()", "was disabled")]
+)
+def test_an_owner_who_may_start_nothing_any_more_starts_nothing(scene: FailureScene, change: str, reason: str) -> None:
+    failed = scene.fail()
+    scene.connection.execute(f"UPDATE users SET {change} WHERE id = %s".encode(), (scene.user_id,))
+    assert follow_up(scene.connection) == FollowUp(failed, None)
+    (line,) = scene.log_of(failed)
+    assert line.startswith(f"The failure workflow was not started: The owner of this workflow {reason}")
+
+
 def test_two_processes_start_it_once(scene: FailureScene) -> None:
     """The second one does not wait for the first: it finds nothing."""
     scene.fail()

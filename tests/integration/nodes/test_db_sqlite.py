@@ -159,6 +159,19 @@ def test_a_huge_value_is_refused(folder: Path, sql: str) -> None:
     run(scenario())
 
 
+def test_a_statement_that_sorts_without_end_is_stopped_by_memory_and_fills_no_disk(folder: Path) -> None:
+    async def scenario() -> None:
+        wide = (
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT hex(randomblob(50000)) AS x FROM c"
+        )
+        error = await refused(shop(folder), f"{wide} ORDER BY x", timeoutMs=60_000)
+        assert (error.code, error.retryable) == ("DB_ERROR", False)
+        assert "256 MB" in error.message
+        assert await value(shop(folder), "SELECT 1") == 1
+
+    run(scenario())
+
+
 def test_who_holds_the_file_is_waited_for_but_not_for_ever(folder: Path) -> None:
     async def scenario() -> None:
         holder = sqlite3.connect(folder / "sub" / "shop.db", isolation_level=None, check_same_thread=False)
