@@ -35,7 +35,8 @@ class HintWriter:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
-        threading.Thread(target=self._run, name="hints", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        self._thread.start()
 
     def touch(self, *execution_ids: UUID) -> None:
         """Say that these executions changed; call it after the commit."""
@@ -56,9 +57,10 @@ class HintWriter:
         self._wake.set()
 
     def close(self) -> None:
-        """Send what is left and stop."""
+        """Send what is left and stop; a Redis that is away gets three seconds."""
         self._closed = True
         self._wake.set()
+        self._thread.join(timeout=3)
 
     def _run(self) -> None:
         while not self._closed:

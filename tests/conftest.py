@@ -1,5 +1,9 @@
 """The fixtures every test may use: real servers, started at the first use."""
 
+import threading
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers.folder import disk_folder, server_folder
@@ -39,3 +43,15 @@ __all__ = [
 # How quickly examples are made says something of the machine and its other work, nothing of what is tested.
 settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("any machine")
+
+# What sends in the background tries again and again, with random pauses, where its server is gone.
+_SENDING = {"publisher", "hints"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on_sending() -> Iterator[None]:
+    """A test ends what it has begun: it would disturb those that come later."""
+    before = set(threading.enumerate())
+    yield
+    left = {thread.name for thread in set(threading.enumerate()) - before if thread.name in _SENDING}
+    assert not left, f"not closed: {left}"

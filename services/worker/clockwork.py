@@ -67,13 +67,17 @@ class Clockwork:
             thread.start()
 
     def close(self) -> None:
-        """Stop within a second: what a loop was doing is rolled back, and done again by the next process."""
+        """Stop within a second: what a loop was doing is rolled back, and done again by the next process.
+
+        A broker that stalls gets three seconds more to take what was to be sent.
+        """
         until = time.monotonic() + STOP_S
         self._stop.set()
         for connection in list(self._connections.values()):
             threading.Thread(target=_cancel, args=(connection,), daemon=True).start()
         for thread in [*self._threads, self._leadership]:
             thread.join(timeout=max(0.0, until - time.monotonic()))
+        self._publisher.close()
         self._hints.close()
 
     def _keep_running(self, loop: Loop) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,27 +13,45 @@ Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def serving(handle: Handle) -> AsyncIterator[int]:
     """The port of a server on 127.0.0.1."""
-    tasks = set[asyncio.Task[Any]]()
+    loop, tasks = asyncio.get_running_loop(), dict[asyncio.Task[Any], socket.socket]()
 
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
+    def accept() -> None:
+        # At once, and known at once: asyncio's own server forgets a connection that it accepts in the moment when it is closed.
+        with contextlib.suppress(BlockingIOError):
+            connection, _ = listening.accept()
+            connection.setblocking(False)
+            tasks[loop.create_task(_one(connection, handle))] = connection
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        loop.add_reader(listening, accept)
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await handle(reader, writer)
+            yield listening.getsockname()[1]
         finally:
-            writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-            tasks.discard(task)
+            loop.remove_reader(listening)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for connection in tasks.values():
+                connection.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
+
+async def _one(connection: socket.socket, handle: Handle) -> None:
+    loop = asyncio.get_running_loop()
+    streams: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = loop.create_future()
+
+    def protocol() -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(
+            asyncio.StreamReader(), lambda reader, writer: streams.set_result((reader, writer))
+        )
+
+    transport, _ = await loop.connect_accepted_socket(protocol, connection)
     try:
-        yield server.sockets[0].getsockname()[1]
+        reader, writer = await streams
+        with contextlib.suppress(asyncio.CancelledError):
+            await handle(reader, writer)
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
     finally:
-        server.close()
-        waiting = list(tasks)
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        transport.abort()

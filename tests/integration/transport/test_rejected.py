@@ -145,6 +145,7 @@ def test_the_loop_stores_them_once_and_outlives_the_broker(broker_url: str, work
         connection.execute("UPDATE dead_messages SET stored_at = now() - interval '91 days'")
         assert dead_messages.prune(connection) == 3
     tools.publisher.close()
+    tools.hints.close()
     for url in ("amqp://127.0.0.1:1", "redis://127.0.0.1:1"):
         assert take_rejected(url, [QUEUE], lambda _: None) is None
 
