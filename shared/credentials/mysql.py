@@ -16,15 +16,7 @@ class MySQLFields(DatabaseFields):
 
     def server(self) -> MySQLServer:
         """As the connection needs it, in clear."""
-        return MySQLServer(
-            host=self.host,
-            port=self.port,
-            database=self.database,
-            username=self.username,
-            password=self.password.get_secret_value(),
-            tls=self.tls,
-            ca_certificate=self.ca_certificate,
-        )
+        return self._server(MySQLServer, self.port)
 
 
 class MySQL(CredentialType):

@@ -16,15 +16,7 @@ class PostgresFields(DatabaseFields):
 
     def server(self) -> PostgresServer:
         """As the connection needs it, in clear."""
-        return PostgresServer(
-            host=self.host,
-            port=self.port,
-            database=self.database,
-            username=self.username,
-            password=self.password.get_secret_value(),
-            tls=self.tls,
-            ca_certificate=self.ca_certificate,
-        )
+        return self._server(PostgresServer, self.port)
 
 
 class Postgres(CredentialType):
