@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import current_app, render_template
 from werkzeug.datastructures import MultiDict
 
+from services.dashboard.budgeting import where_to_raise
 from services.dashboard.context import running_count, viewer
 from services.dashboard.filters import now_ms
 from services.dashboard.listing import PAGE_SIZE, PERIOD_NAMES, PERIODS_MS, STATUSES, TRIGGERS, Listing, listing_of
@@ -154,6 +155,8 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
         "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),
         "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),
         "opened": opened,
+        "raise_at": where_to_raise(row, record.get("error")),
+        "raise_step_at": where_to_raise(row, opened["error"] if opened else None),
         "growing": _growing(execution_id, opened),
         "parent": _parent(row),
         "may_decide": _may_decide(execution_id, opened),

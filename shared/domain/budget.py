@@ -12,6 +12,8 @@ from shared.domain.ai_call import NANO
 BUDGET_EXCEEDED: Final = "BUDGET_EXCEEDED"
 SCOPES: Final = ("workflow", "user")
 PERIODS: Final = ("day", "month")
+_BEGINS: Final = "The budget "
+_WHOSE: Final = {"run": "of this run", "workflow": "of the workflow", "user": "of who runs this"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,18 @@ class Standing:
         used = " and ".join(parts)
         if self.ends_at is None:
             return (
-                f"The budget of this run is used up: {used}. Raise settings.budget of the workflow if that is expected."
+                f"{_BEGINS}{_WHOSE['run']} is used up: {used}."
+                " Raise settings.budget of the workflow if that is expected."
             )
         anew = f"{self.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        whose = {"workflow": "of the workflow", "user": "of who runs this"}[self.scope]
-        return f"The budget {whose} for this {self.period} is used up: {used}. It starts anew at {anew}; or let it be raised."
+        whose = f"{_WHOSE[self.scope]} for this {self.period}"
+        return f"{_BEGINS}{whose} is used up: {used}. It starts anew at {anew}; or let it be raised."
+
+
+def whose(sentence: str) -> str | None:
+    """The scope of the budget that a sentence of `Standing.why_not` is about; None for any other text."""
+    begun = sentence.removeprefix(_BEGINS)
+    return next((scope for scope, words in _WHOSE.items() if begun != sentence and begun.startswith(f"{words} ")), None)
 
 
 def dollars(nano: int) -> str:

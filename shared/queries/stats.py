@@ -1,7 +1,8 @@
 """Statistics in the API's shapes: what was folded plus the deltas not yet folded, in one statement, so always exact.
 
 Executions are counted when they end. Success rate = success / (success + failed), to three decimals; average time is
-the mean of those two; canceled executions count as executions only. Times in milliseconds.
+the mean of those two; canceled executions count as executions only. Times in milliseconds. `unpricedCalls` are not in
+the cost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from psycopg.rows import class_row
 
 from shared.domain.ai_call import to_usd
 from shared.domain.histogram import BOUNDS, percentile
+from shared.queries import unpriced
 from shared.queries.shapes import ms
 
 P95_DAYS = 30
@@ -155,20 +157,25 @@ def overview(connection: psycopg.Connection[Any], user_id: UUID | None = None) -
     values = {"user": user_id}
     shape = _totals(connection, OVERALL_TOTALS, values).get(None, Totals()).shape()
     row = connection.execute(RUNNING, values).fetchone()
+    shape["unpricedCalls"] = unpriced.overall(connection, user_id)
     return {"totalExecutions": shape.pop("executions"), **shape, "running": row[0] if row else 0}
 
 
 def workflow_stats(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Statistics of each workflow of `ids`, also of those that never ran; `p95Ms` over the last 30 days."""
     totals = _totals(connection, WORKFLOW_TOTALS, {"ids": list(ids)})
-    buckets = _buckets(connection, ids)
-    return {key: totals.get(key, Totals()).shape() | {"p95Ms": percentile(buckets.get(key, {}), 0.95)} for key in ids}
+    buckets, calls = _buckets(connection, ids), unpriced.of_workflows(connection, ids)
+    return {
+        key: totals.get(key, Totals()).shape()
+        | {"unpricedCalls": calls.get(key, 0), "p95Ms": percentile(buckets.get(key, {}), 0.95)}
+        for key in ids
+    }
 
 
 def user_stats(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Statistics of what each user of `ids` ran, also of those who never ran anything."""
-    totals = _totals(connection, USER_TOTALS, {"ids": list(ids)})
-    return {key: totals.get(key, Totals()).shape() for key in ids}
+    totals, calls = _totals(connection, USER_TOTALS, {"ids": list(ids)}), unpriced.of_users(connection, ids)
+    return {key: totals.get(key, Totals()).shape() | {"unpricedCalls": calls.get(key, 0)} for key in ids}
 
 
 def counted(connection: psycopg.Connection[Any]) -> Counts:

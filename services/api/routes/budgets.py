@@ -13,12 +13,11 @@ from services.api.schemas.base import ProblemAnswer
 from shared import ids
 from shared.auth.access import Action
 from shared.db import audit, budgets, users
-from shared.db.budgets import Budget, BudgetKey
-from shared.domain.ai_call import to_usd
+from shared.db.budgets import BudgetKey
 from shared.domain.budget import PERIODS, SCOPES, Limit
 from shared.domain.budget_definition import nano_of
 from shared.domain.errors import Forbidden, NotFound
-from shared.queries.shapes import ms
+from shared.queries.budget_shape import PREFIXES, budget_shape
 from shared.web.answers import answer
 from shared.web.database import commit, connection
 from shared.web.guard import address, identity
@@ -26,7 +25,6 @@ from shared.web.problems import ProblemError
 
 blueprint = Blueprint("budgets", __name__, url_prefix="/api/v1/budgets")
 
-_PREFIX = {"workflow": ids.WORKFLOW, "user": ids.USER}
 _NO_BUDGET = "There is no such budget: set it with PUT, for the period `day` or `month`."
 _BOTH_PERIODS = 2
 
@@ -36,7 +34,7 @@ _BOTH_PERIODS = 2
 def index(query: schemas.ListBudgets) -> Response:
     """List all budgets, with where each stands."""
     found = budgets.page(connection(), after=_after(query.cursor), limit=query.limit)
-    items = [_shape(each) for each in found]
+    items = [budget_shape(each) for each in found]
     last = items[-1] if len(items) == query.limit else None
     cursor = None if last is None else f"{last['scope']}:{last['id']}:{last['period']}"
     return answer({"items": items, "nextCursor": cursor})
@@ -97,7 +95,7 @@ def delete_for_user(user_id: UUID, period: str) -> Response:
 
 def _of(scope: str, target_id: UUID) -> Response:
     found = budgets.page(connection(), scope=scope, target_id=target_id, limit=_BOTH_PERIODS)
-    return answer({"items": [_shape(each) for each in found], "nextCursor": None})
+    return answer({"items": [budget_shape(each) for each in found], "nextCursor": None})
 
 
 def _set(key: BudgetKey, body: schemas.SetBudget) -> Response:
@@ -108,7 +106,7 @@ def _set(key: BudgetKey, body: schemas.SetBudget) -> Response:
     _audit("budget.set", key, body.model_dump(by_alias=True, exclude_none=True))
     commit()
     found = budgets.page(connection(), scope=key.scope, target_id=key.target_id, limit=_BOTH_PERIODS)
-    return answer(next(_shape(each) for each in found if each.period == key.period))
+    return answer(next(budget_shape(each) for each in found if each.period == key.period))
 
 
 def _delete(key: BudgetKey) -> Response:
@@ -137,7 +135,7 @@ def _check_user(user_id: UUID) -> None:
 
 
 def _audit(action: str, key: BudgetKey, detail: dict[str, Any]) -> None:
-    target = ids.encode(_PREFIX[key.scope], key.target_id)
+    target = ids.encode(PREFIXES[key.scope], key.target_id)
     detail = {"period": key.period, **detail}
     audit.append(connection(), identity().user_id, action, target, detail=detail, address=address())
 
@@ -147,24 +145,7 @@ def _after(cursor: str | None) -> BudgetKey | None:
         return None
     scope, _, rest = cursor.partition(":")
     text, _, period = rest.partition(":")
-    target_id = ids.decode(_PREFIX[scope], text) if scope in SCOPES else None
+    target_id = ids.decode(PREFIXES[scope], text) if scope in SCOPES else None
     if target_id is None or period not in PERIODS:
         raise ProblemError(422, "invalid-cursor", "Invalid cursor", "`cursor` is the nextCursor of a page of budgets.")
     return BudgetKey(scope, target_id, period)
-
-
-def _shape(budget: Budget) -> dict[str, Any]:
-    return {
-        "scope": budget.scope,
-        "id": ids.encode(_PREFIX[budget.scope], budget.target_id),
-        "period": budget.period,
-        "maxTokens": budget.max_tokens,
-        "maxCostUsd": None if budget.max_cost_nano is None else to_usd(budget.max_cost_nano),
-        "usedTokens": budget.used_tokens,
-        "usedCostUsd": to_usd(budget.used_cost_nano),
-        "unpricedCalls": budget.unpriced,
-        "beganAt": ms(budget.began_at),
-        "endsAt": ms(budget.ends_at),
-        "updatedAt": ms(budget.updated_at),
-        "updatedBy": ids.encode(ids.USER, budget.updated_by),
-    }

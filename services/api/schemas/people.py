@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from services.api.schemas.base import Answer, Body, Limit, Milliseconds, Query, TokenId, UserId, WorkflowId
-from services.api.schemas.workflows import WorkflowStats
+from services.api.schemas.workflows import Unpriced, WorkflowStats
 
 ScopeName = Literal["read", "run", "write", "admin"]
 _USUAL: tuple[ScopeName, ...] = ("write",)
@@ -112,6 +112,7 @@ class Overview(Answer):
     running: int
     ai_tokens_used: int
     ai_cost_usd: float
+    unpriced_calls: Unpriced
     api_calls_made: int
 
 
@@ -156,6 +157,7 @@ class UserStats(Answer):
     last_executed_at: Milliseconds | None
     ai_tokens_used: int
     ai_cost_usd: float
+    unpriced_calls: Unpriced
     api_calls_made: int
 
 

@@ -67,6 +67,11 @@ class ListVersions(Query):
     cursor: Annotated[int, Field(ge=1, le=2_000_000_000)] | None = None
 
 
+Unpriced = Annotated[
+    int, Field(description="Calls of models that have no known price, of all runs so far: they are not in the cost.")
+]
+
+
 class WorkflowStats(Answer):
     """Statistics of one workflow, exact at any moment."""
 
@@ -80,6 +85,7 @@ class WorkflowStats(Answer):
     last_executed_at: Milliseconds | None
     ai_tokens_used: int
     ai_cost_usd: float
+    unpriced_calls: Unpriced
     api_calls_made: int
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, render_template
 
+from services.dashboard.budgeting import workflow_budgets
 from services.dashboard.context import viewer
 from services.dashboard.graph import drawing
 from services.dashboard.starting import triggers_of
@@ -40,6 +41,7 @@ def page(workflow_id: str) -> str:
         shown_problems=SHOWN_PROBLEMS,
         recent=recent,
         triggers=triggers_of(found),
+        budgets=workflow_budgets(found),
         versions=[
             {"number": each.number, "author": each.author, "createdAt": ms(each.created_at)}
             for each in versions.page(connection(), found.id, None, VERSIONS)

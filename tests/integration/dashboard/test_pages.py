@@ -13,7 +13,16 @@ from shared.web.database import engine_of
 from tests.integration.dashboard.conftest import PASSWORD
 
 Person = Callable[[str], FlaskClient]
-PAGES = ["/workflows", "/executions", "/approvals", "/admin", "/admin/executions", "/admin/errors", "/admin/workflows"]
+PAGES = [
+    "/workflows",
+    "/executions",
+    "/approvals",
+    "/admin",
+    "/admin/executions",
+    "/admin/errors",
+    "/admin/workflows",
+    "/admin/users/me",
+]
 
 
 @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.ai_call import AiCall, clean_name, to_nano
-from shared.domain.budget import Limit, Standing, dollars
+from shared.domain.budget import Limit, Standing, dollars, whose
 from shared.domain.compiler import compile_definition
 from shared.domain.errors import InvalidDefinition
 from shared.nodes.catalogue import node_types
@@ -71,3 +71,12 @@ def test_names_and_amounts_from_outside() -> None:
     assert to_nano(Decimal("0.0000000015")) == 2
     assert [to_nano(Decimal(text)) for text in ("-1", "NaN", "Infinity", "1e30")] == [None] * 4
     assert AiCall(1, "p", "m", None, 5).tokens == 5
+
+
+@pytest.mark.parametrize("scope", ["run", "workflow", "user"])
+def test_the_sentence_says_whose_budget_it_is(scope: str) -> None:
+    why = Standing(scope, "day", Limit(5), 5, 0, None if scope == "run" else datetime.now(UTC)).why_not()
+    assert why is not None
+    assert whose(why) == scope
+    assert whose(why.lower()) is None
+    assert whose("of the workflow for this day") is None
