@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 
 from flask import current_app, request
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from services.api.schemas.base import Body, Query
 from shared.domain.errors import InvalidValue, Problem
-from shared.domain.sentences import path_of, sentence
+from shared.domain.sentences import all_problems, path_of, sentence
 from shared.domain.values import from_json, to_json
 from shared.web.problems import ProblemError
 
@@ -83,10 +82,10 @@ def invalid(problems: Sequence[Problem], *, hint: str = Body.hint, of_definition
 
 def problems_of(model: type[BaseModel], error: ValidationError, under: str = "") -> list[Problem]:
     """What a model says of a value, each with its path, which begins with `under`; nothing of the value but its kind."""
-    return [_problem(model, under, each) for each in error.errors(include_url=False)]
+    return [_problem(model, under, each) for each in all_problems(error)]
 
 
-def _problem(model: type[BaseModel], under: str, error: ErrorDetails) -> Problem:
+def _problem(model: type[BaseModel], under: str, error: Mapping[str, Any]) -> Problem:
     location = error["loc"]
     path = path_of((under, *location) if under else location)
     if error["type"] == "extra_forbidden" and len(location) == 1:

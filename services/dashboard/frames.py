@@ -114,7 +114,7 @@ def _totals() -> dict[str, Any]:
 def overview_frame() -> Rendered:
     """The live part of the overview."""
     context = overview_context()
-    return render_template("live/overview.html", **context), bool(context["running"]), False
+    return render_template("live/overview.html", **context), bool(context["running"]) or context["broker_away"], False
 
 
 def workflows_context(search: str) -> Context:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.domain.fields import kind
+from shared.domain.unions import NONE_FITS, said_once
 
 _MAX_ECHO = 40
 _MAX_NAME = 64
@@ -82,8 +83,8 @@ def phrase(error: Mapping[str, Any], *, echo: bool = False) -> str:
     itself: not for secrets, nor for what a run is given.
     """
     type_, context = error["type"], error.get("ctx", {})
-    if type_ in WRONG_KIND:
-        return f"this must be {WRONG_KIND[type_]}{_instead(error, echo=echo)}"
+    if wanted := _wanted(type_, context):
+        return f"this must be {wanted}{_instead(error, wanted, echo=echo)}"
     if type_ in OTHER:
         return OTHER[type_](context)
     text = str(context["error"]) if type_ in _OURS and "error" in context else str(error["msg"])
@@ -96,9 +97,14 @@ def sentence(error: Mapping[str, Any], *, echo: bool = False) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def all_problems(error: ValidationError) -> list[Mapping[str, Any]]:
+    """Every error, for `phrase`: one for each place."""
+    return said_once([dict(each) for each in error.errors(include_url=False)])
+
+
 def first_problem(error: ValidationError) -> str:
     """`name: phrase` of the first thing that is wrong, without the value."""
-    first = error.errors(include_url=False)[0]
+    first = all_problems(error)[0]
     place = path_of(first["loc"])
     return f"{place}: {phrase(first)}" if place else phrase(first)
 
@@ -114,7 +120,15 @@ def path_of(place: tuple[int | str, ...]) -> str:
     return path
 
 
-def _instead(error: Mapping[str, Any], *, echo: bool) -> str:
+def _wanted(type_: str, context: _Context) -> str:
+    """What the value must be instead; empty where it is another rule that was broken."""
+    if type_ != NONE_FITS:
+        return WRONG_KIND.get(type_, "")
+    kinds = list(dict.fromkeys(WRONG_KIND.get(each, "another value") for each in context["types"]))
+    return f"{', '.join(kinds[:-1])} or {kinds[-1]}" if len(kinds) > 1 else kinds[0]
+
+
+def _instead(error: Mapping[str, Any], wanted: str, *, echo: bool) -> str:
     if "input" not in error:
         return ""
     value = error["input"]
@@ -122,14 +136,14 @@ def _instead(error: Mapping[str, Any], *, echo: bool) -> str:
         shown = f'"{value}"' if isinstance(value, str) else str(value)
         if len(shown) <= _MAX_ECHO and shown.isprintable():
             return f"; it is {shown}"
-    return f", not {kind(value)}" if _says_more(error["type"], value) else ""
+    return f", not {kind(value)}" if _says_more(wanted, value) else ""
 
 
-def _says_more(type_: str, value: Any) -> bool:
+def _says_more(wanted: str, value: Any) -> bool:
     """Whether the kind of a value explains it: `a whole number, not a number` would not."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     known = value is None or isinstance(value, bool | int | float | str | list | dict)
-    return known and not (number and WRONG_KIND[type_].endswith("number"))
+    return known and not (number and "number" in wanted)
 
 
 def _thing(context: _Context) -> str:

@@ -1,13 +1,13 @@
 """Checks a node's parameters against its model: before a run what can be known then, at run time all of it."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from shared.domain.errors import NodeError
-from shared.domain.sentences import path_of, phrase
+from shared.domain.sentences import all_problems, path_of, phrase
 from shared.expr.errors import near, shorten
 
 INVALID_PARAMS = "INVALID_PARAMS"
@@ -44,7 +44,7 @@ def parsed(model: type[_Model], values: Any) -> _Model:
         raise NodeError(INVALID_PARAMS, f"After evaluation: {'; '.join(texts[:5])}") from None
 
 
-def _errors(model: type[BaseModel], values: dict[str, Any]) -> list[ErrorDetails]:
+def _errors(model: type[BaseModel], values: dict[str, Any]) -> list[Mapping[str, Any]]:
     try:
         model.model_validate(values)
     except ValidationError as failure:
@@ -52,11 +52,11 @@ def _errors(model: type[BaseModel], values: dict[str, Any]) -> list[ErrorDetails
     return []
 
 
-def _details(failure: ValidationError) -> list[ErrorDetails]:
-    return failure.errors(include_url=False)[:_MOST_ERRORS]
+def _details(failure: ValidationError) -> list[Mapping[str, Any]]:
+    return all_problems(failure)[:_MOST_ERRORS]
 
 
-def _message(model: type[BaseModel], error: ErrorDetails, *, echo: bool = False) -> str:
+def _message(model: type[BaseModel], error: Mapping[str, Any], *, echo: bool = False) -> str:
     name = str(error["loc"][-1]) if error["loc"] else ""
     top = len(error["loc"]) == 1
     if error["type"] == "missing":

@@ -12,7 +12,7 @@ import services.api
 import shared.credentials
 import shared.nodes
 import shared.settings
-from shared.domain.sentences import OTHER, WRONG_KIND, first_problem, path_of, phrase, sentence
+from shared.domain.sentences import OTHER, WRONG_KIND, all_problems, first_problem, path_of, phrase, sentence
 
 RAISES: dict[str, set[str]] = {
     "bool": {"bool_type", "bool_parsing"},
@@ -109,12 +109,14 @@ class _Model(BaseModel, extra="forbid"):
     table: Annotated[dict[str, int], Field(min_length=2)] = {}
     name: str = Field("", min_length=1, max_length=200)
     ready: bool = False
+    either: str | list[int] | bool = ""
 
 
 def _error(value: dict[str, Any]) -> dict[str, Any]:
     with pytest.raises(ValidationError) as caught:
         _Model.model_validate(value)
-    return dict(caught.value.errors(include_url=False)[0])
+    (error,) = all_problems(caught.value)
+    return dict(error)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +138,7 @@ def _error(value: dict[str, Any]) -> dict[str, Any]:
         ({"inner": [{}]}, "This field is required."),
         ({"inner": [7]}, "This must be an object, not a number."),
         ({"other": 1}, "Unknown field: take it out."),
+        ({"either": {}}, "This must be text, a list or true or false, not an object."),
     ],
 )
 def test_a_sentence_says_what_to_do(value: dict[str, Any], says: str) -> None:
@@ -155,6 +158,21 @@ def test_a_sentence_says_what_to_do(value: dict[str, Any], says: str) -> None:
 )
 def test_a_short_value_is_shown_where_that_was_asked_for(value: dict[str, Any], says: str) -> None:
     assert phrase(_error(value), echo=True) == says
+
+
+def test_a_value_of_several_types_has_one_problem_at_its_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Model.model_validate({"either": [1, "x"], "count": "x"})
+    assert [path_of(each["loc"]) for each in all_problems(caught.value)] == ["count", "either[1]"]
+    with pytest.raises(ValidationError) as caught:
+        _Model.model_validate({"either": 5.5})
+    assert first_problem(caught.value) == "either: this must be text, a list or true or false, not a number"
+
+
+def test_names_that_look_like_types_are_names() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Model.model_validate({"table": {"str": "x", "int": "y"}})
+    assert [path_of(each["loc"]) for each in all_problems(caught.value)] == ["table.str", "table.int"]
 
 
 def test_what_is_not_known_keeps_its_words() -> None:

@@ -1,6 +1,6 @@
 const LISTS = new Set(["containers", "nodes", "triggers"]);
 
-/** `containers[0].nodes[2].params.url` as people know it: `fetch · url`. What has no id keeps its path. */
+/** `containers[0].nodes[2].params.url` as people know it: `fetch · url`. What has neither id nor name keeps its path. */
 export function placeOf(definition: unknown, path: string): string {
   const parts = path.match(/[^.[\]]+/g) ?? [];
   let value = definition;
@@ -9,7 +9,7 @@ export function placeOf(definition: unknown, path: string): string {
   for (const [place, part] of parts.entries()) {
     if (part === "params") break;
     value = member(value, part);
-    const own = member(value, "id");
+    const own = member(value, "id") || member(value, "name");
     if (place === 0 || !LISTS.has(parts[place - 1]!) || typeof own !== "string" || own === "") continue;
     id = own;
     rest = parts.slice(place + 1);
