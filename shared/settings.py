@@ -2,10 +2,13 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.domain.sentences import path_of, phrase
 from shared.pools import pools_of
 
 
@@ -33,7 +36,7 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(0, validation_alias="FLOWVERSAL_TRUSTED_PROXIES", ge=0, le=10)
     """How many reverse proxies stand in front, each adding to X-Forwarded-For; 0: nothing of that header is believed."""
     log_level: str = Field("INFO", validation_alias="FLOWVERSAL_LOG_LEVEL")
-    log_format: str = Field("json", validation_alias="FLOWVERSAL_LOG_FORMAT", pattern="^(json|text)$")
+    log_format: Literal["json", "text"] = Field("json", validation_alias="FLOWVERSAL_LOG_FORMAT")
     cookie_secure: bool = Field(False, validation_alias="FLOWVERSAL_COOKIE_SECURE")
 
     admin_email: str | None = Field(None, validation_alias="FLOWVERSAL_ADMIN_EMAIL")
@@ -93,7 +96,19 @@ class Settings(BaseSettings):
         return "redis" + url.removeprefix("valkey") if url.startswith("valkey") else url
 
 
+class WrongSettings(ValueError):
+    """Settings that cannot be used: a line for each, `FLOWVERSAL_PORT: this must be a whole number; it is "http"`."""
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The process's settings, read at the first call."""
-    return Settings()
+    """The process's settings, read at the first call. Raises WrongSettings."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise WrongSettings("\n".join(map(_told, error.errors(include_url=False)))) from None
+
+
+def _told(error: ErrorDetails) -> str:
+    # Secrets, and addresses with passwords in them, are any text: no rule of theirs shows it.
+    return f"{path_of(error['loc'])}: {phrase(error, echo=True)}"

@@ -4,12 +4,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, ValidationError
 
 from services.api import routes
+from services.api.path_ids import install_path_ids
 from services.api.publishing import install_outbox
 from services.api.vault import install_vault
-from shared import ids
 from shared.auth.signin import SignIn
 from shared.settings import Settings, get_settings
 from shared.web.database import install_database
@@ -31,16 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["flowversal-settings"] = settings
     app.extensions["flowversal-signin"] = SignIn()
     app.url_map.strict_slashes = False
-    app.url_map.converters |= {
-        "workflow": _WorkflowId,
-        "execution": _ExecutionId,
-        "letter": _LetterId,
-        "token": _TokenId,
-        "bulk": _BulkId,
-        "delivery": _DeliveryId,
-        "credential": _CredentialId,
-        "user": _UserId,
-    }
+    install_path_ids(app)
     install_proxies(app, settings.trusted_proxies)
     install_database(app, settings.database_url)
     install_live(app, settings.redis_url)
@@ -54,48 +44,3 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in iter_modules(routes.__path__):
         app.register_blueprint(import_module(f"{routes.__name__}.{module.name}").blueprint)
     return app
-
-
-class _Id(BaseConverter):
-    """`/executions/exec-…` to a UUID; anything else is an unknown address."""
-
-    part_isolating = True
-    prefix = ""
-
-    def to_python(self, value: str) -> object:
-        found = ids.decode(self.prefix, value)
-        if found is None:
-            raise ValidationError
-        return found
-
-
-class _WorkflowId(_Id):
-    prefix = ids.WORKFLOW
-
-
-class _ExecutionId(_Id):
-    prefix = ids.EXECUTION
-
-
-class _LetterId(_Id):
-    prefix = ids.LETTER
-
-
-class _TokenId(_Id):
-    prefix = ids.TOKEN
-
-
-class _BulkId(_Id):
-    prefix = ids.BULK
-
-
-class _DeliveryId(_Id):
-    prefix = ids.DELIVERY
-
-
-class _CredentialId(_Id):
-    prefix = ids.CREDENTIAL
-
-
-class _UserId(_Id):
-    prefix = ids.USER

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.api.schemas.base import Body, Query
 from shared.domain.errors import InvalidValue, Problem
+from shared.domain.sentences import all_problems, path_of, sentence
 from shared.domain.values import from_json, to_json
 from shared.web.problems import ProblemError
 
@@ -80,32 +81,16 @@ def invalid(problems: Sequence[Problem], *, hint: str = Body.hint, of_definition
 
 
 def problems_of(model: type[BaseModel], error: ValidationError, under: str = "") -> list[Problem]:
-    """What a model says of a value, each with its path, which begins with `under`; nothing of the value."""
-    return [
-        _problem(model, under, each["type"], each["loc"], each["msg"])
-        for each in error.errors(include_url=False, include_input=False)
-    ]
+    """What a model says of a value, each with its path, which begins with `under`; nothing of the value but its kind."""
+    return [_problem(model, under, each) for each in all_problems(error)]
 
 
-def _problem(model: type[BaseModel], under: str, kind: str, location: tuple[int | str, ...], message: str) -> Problem:
-    path = _path((under, *location) if under else location)
-    if kind == "extra_forbidden":
-        return Problem(path, _unknown(str(location[-1]), model) if len(location) == 1 else "Unknown field.")
-    if kind == "missing":
-        return Problem(path, "This field is required.")
-    # Pydantic counts the characters of a secret as items of a value.
-    plain = message.replace("Value should have", "This should have").replace(" items after validation", " characters")
-    return Problem(path, plain.removeprefix("Value error, ").rstrip(".") + ".")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        else:
-            path += f".{part[:_MAX_NAME]}" if path else part[:_MAX_NAME]
-    return path
+def _problem(model: type[BaseModel], under: str, error: Mapping[str, Any]) -> Problem:
+    location = error["loc"]
+    path = path_of((under, *location) if under else location)
+    if error["type"] == "extra_forbidden" and len(location) == 1:
+        return Problem(path, _unknown(str(location[-1]), model))
+    return Problem(path, sentence(error))
 
 
 def _unknown(name: str, model: type[BaseModel]) -> str:

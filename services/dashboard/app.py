@@ -13,6 +13,7 @@ from services.dashboard.filters import install_filters
 from shared.auth.access import Action
 from shared.settings import Settings, get_settings
 from shared.vault.keyring import VaultLocked, keyring_of
+from shared.web.broker import install_broker_probe
 from shared.web.database import install_database
 from shared.web.guard import install_guard, requires
 from shared.web.headers import install_security_headers
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_proxies(app, chosen.trusted_proxies)
     install_database(app, chosen.database_url)
     install_live(app, chosen.redis_url)
+    install_broker_probe(app, chosen.broker_url)
     # Flask runs what is registered last first: static files keep their own caching.
     install_security_headers(app, POLICY)
     _cache_built_files(app)

@@ -23,6 +23,7 @@ from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
 from shared.queries.executions import ExecutionRow
 from shared.queries.shapes import parse_step_id, step_id
+from shared.web.broker import broker_away
 from shared.web.database import connection
 from shared.web.guard import identity
 from shared.web.live import hub_of
@@ -94,7 +95,8 @@ def executions_frame(args: MultiDict[str, str], *, own: bool) -> Rendered:
 
 def overview_context() -> Context:
     """Totals and what runs."""
-    return {"totals": _totals(), "newest": _newest(Filters()), "failed": _newest(_FAILED)} | running_context()
+    lists = {"newest": _newest(Filters()), "failed": _newest(_FAILED)}
+    return {"totals": _totals(), "broker_away": broker_away()} | lists | running_context()
 
 
 def _newest(filters: Filters) -> list[dict[str, Any]]:
@@ -113,7 +115,7 @@ def _totals() -> dict[str, Any]:
 def overview_frame() -> Rendered:
     """The live part of the overview."""
     context = overview_context()
-    return render_template("live/overview.html", **context), bool(context["running"]), False
+    return render_template("live/overview.html", **context), bool(context["running"]) or context["broker_away"], False
 
 
 def workflows_context(search: str) -> Context:
@@ -151,6 +153,7 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
     opened = _opened(row, found, args.get("step", ""))
     return {
         "execution": record,
+        "broker_away": row.state == "queued" and broker_away(),
         "steps": found,
         "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),
         "waterfall": waterfall(found, start, record["completedAt"] or max(now_ms(), start)),

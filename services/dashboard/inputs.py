@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.domain.labels import label_of
+
 Schema = Mapping[str, Any]
 Kind = Literal["text", "number", "choice", "json"]
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
-_ACRONYMS = frozenset(
-    {"api", "ca", "dsn", "http", "id", "imap", "ip", "json", "smtp", "sql", "ssl", "tls", "uri", "url"}
-)
 _MANY_CHARACTERS = re.compile(r"\bPEM\b")
 
 
@@ -45,12 +43,6 @@ def inputs_of(schema: Schema, secrets: Sequence[str] = ()) -> list[Input]:
         for name, each in schema.get("properties", {}).items()
     ]
     return sorted(found, key=lambda each: not each.required)
-
-
-def label_of(name: str) -> str:
-    """`testUrl` reads Test URL."""
-    words = [word.upper() if word.lower() in _ACRONYMS else word.lower() for word in _WORDS.findall(name)] or [name]
-    return " ".join((words[0][0].upper() + words[0][1:], *words[1:]))
 
 
 def _input(name: str, raw: Schema, known: Schema, *, required: bool, secret: bool) -> Input:

@@ -3,15 +3,13 @@
 import sys
 import time
 
-from pydantic import ValidationError
-
 from services.standalone.console import say
 from services.standalone.folder import DataFolder, FolderError, become_owner
 from services.standalone.identity import IdentityError
 from services.standalone.run import Start, Stopped
 from services.standalone.servers.base import ServerError
 from services.standalone.supervisor import StopAsked
-from shared.settings import get_settings
+from shared.settings import WrongSettings, get_settings
 
 
 def main() -> int:
@@ -27,8 +25,8 @@ def main() -> int:
     except Stopped:
         say("Stopped before it was ready.")
         return 0
-    except ValidationError as error:
-        say("\n".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()))
+    except WrongSettings as error:
+        say(f"Flowversal did not start. Correct these settings:\n{error}")
         return 1
     except (FolderError, IdentityError, ServerError, OSError, ValueError) as error:
         say(f"Flowversal did not start. {error}")

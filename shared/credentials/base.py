@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.domain.errors import NodeError
 from shared.domain.hosts import covers
+from shared.domain.labels import title_of
 from shared.net.network import Network
 
 HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
@@ -32,7 +33,12 @@ class Fields(BaseModel):
     """Base of every type's fields: camelCase names, unknown names refused. Secret ones are `SecretStr`."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        field_title_generator=title_of,
+        validate_by_name=False,
+        hide_input_in_errors=True,
     )
 
 

@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from shared.credentials.base import Credential
 from shared.domain.ai_call import AiCall
 from shared.domain.errors import NodeError
+from shared.domain.labels import title_of
 from shared.domain.outcome import Ask
 from shared.domain.plan import RetryPolicy
 from shared.net.pooled import HttpClient
@@ -49,7 +50,12 @@ class Params(BaseModel):
     """Base of every node's parameters: camelCase names as in the definition, unknown names refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        field_title_generator=title_of,
+        validate_by_name=False,
+        hide_input_in_errors=True,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from shared.domain.sentences import first_problem
 from shared.net.bodies import MEDIA_TYPE, file_value
 
 __all__ = ["FileValue", "file_value", "is_file", "read_file"]
@@ -74,9 +75,4 @@ def read_file(value: Any) -> FileValue:
     try:
         return FileValue.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        text = first["msg"].removeprefix("Value error, ")
-        raise ValueError(
-            f"a file is {{base64, contentType, bytes, name}}: {place}{': ' if place else ''}{text}"
-        ) from None
+        raise ValueError(f"a file is {{base64, contentType, bytes, name}}: {first_problem(error)}") from None

@@ -1,12 +1,13 @@
 """Checks a node's parameters against its model: before a run what can be known then, at run time all of it."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from shared.domain.errors import NodeError
+from shared.domain.sentences import all_problems, path_of, phrase
 from shared.expr.errors import near, shorten
 
 INVALID_PARAMS = "INVALID_PARAMS"
@@ -28,9 +29,9 @@ def problems_of(model: type[BaseModel], params: dict[str, Any], dynamic: Abstrac
         place = error["loc"]
         if (not place and (dynamic or known)) or (place and error["type"] == "missing" and place[0] in dynamic):
             continue
-        path = _path(place)
+        path = path_of(place)
         if path not in told:
-            found.append((path, _message(model, error)))
+            found.append((path, _message(model, error, echo=True)))
     return found
 
 
@@ -39,11 +40,11 @@ def parsed(model: type[_Model], values: Any) -> _Model:
     try:
         return model.model_validate(values)
     except ValidationError as failure:
-        texts = [f"{_path(error['loc']) or 'params'}: {_message(model, error)}" for error in _details(failure)]
+        texts = [f"{path_of(error['loc']) or 'params'}: {_message(model, error)}" for error in _details(failure)]
         raise NodeError(INVALID_PARAMS, f"After evaluation: {'; '.join(texts[:5])}") from None
 
 
-def _errors(model: type[BaseModel], values: dict[str, Any]) -> list[ErrorDetails]:
+def _errors(model: type[BaseModel], values: dict[str, Any]) -> list[Mapping[str, Any]]:
     try:
         model.model_validate(values)
     except ValidationError as failure:
@@ -51,21 +52,11 @@ def _errors(model: type[BaseModel], values: dict[str, Any]) -> list[ErrorDetails
     return []
 
 
-def _details(failure: ValidationError) -> list[ErrorDetails]:
-    return failure.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+def _details(failure: ValidationError) -> list[Mapping[str, Any]]:
+    return all_problems(failure)[:_MOST_ERRORS]
 
 
-def _path(place: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in place:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        else:
-            path += f".{shorten(part, 64)}" if path else shorten(part, 64)
-    return path
-
-
-def _message(model: type[BaseModel], error: ErrorDetails) -> str:
+def _message(model: type[BaseModel], error: Mapping[str, Any], *, echo: bool = False) -> str:
     name = str(error["loc"][-1]) if error["loc"] else ""
     top = len(error["loc"]) == 1
     if error["type"] == "missing":
@@ -74,8 +65,7 @@ def _message(model: type[BaseModel], error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         hint = near(name, _descriptions(model)) if top else ""
         return f"there is no parameter `{shorten(name, 64)}`{hint}"
-    text = error["msg"].removeprefix("Value error, ")
-    return text.replace("Input should", "this should", 1)
+    return phrase(error, echo=echo)
 
 
 def _descriptions(model: type[BaseModel]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from shared.domain.errors import InvalidValue, TooLarge
 from shared.domain.http_headers import refused_header
+from shared.domain.sentences import first_problem
 from shared.domain.values import to_json
 from shared.nodes.base import Context, NodeError, NodeType, Params, Respond
 from shared.nodes.files import FileValue, is_file
@@ -92,7 +93,7 @@ def _file(value: dict[str, Any]) -> tuple[str, bytes]:
     try:
         found = FileValue.model_validate(value)
     except ValidationError as error:
-        raise NodeError("INVALID_BODY", f"The file cannot be sent: {error.errors()[0]['msg']}.") from None
+        raise NodeError("INVALID_BODY", f"The file cannot be sent: {first_problem(error)}.") from None
     why = refused_header("Content-Type", found.content_type)
     if why is not None:
         raise NodeError("INVALID_BODY", f"The content type of the file: {why}.")

@@ -25,6 +25,9 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s AND clock_tim
 """
 
 
+ALL_SENT_IN = "SELECT extract(epoch FROM %s + interval '600 ms' - clock_timestamp())::float8"
+
+
 class Cursor(NamedTuple):
     """The place of the last line seen; as text `8812-44`. The start is (0, 0)."""
 
@@ -80,6 +83,13 @@ def newest_transaction(connection: psycopg.Connection[Any]) -> int:
     row = connection.execute(NEWEST).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     return int(row[0])
+
+
+def all_sent_in_s(connection: psycopg.Connection[Any], ended_at: datetime | None) -> float:
+    """Seconds until every line of an execution that ended then has been sent; 0 or less once they have."""
+    row = connection.execute(ALL_SENT_IN, (ended_at,)).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    return float(row[0])
 
 
 def settled(connection: psycopg.Connection[Any], transaction: int, ended_at: datetime | None) -> bool:

@@ -1,16 +1,14 @@
 """Errors as RFC 9457 `application/problem+json`. One table says which error is which status."""
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from shared import ids
 from shared.auth.limiter import TooManyAttempts
 from shared.auth.signin import SignInRefused
 from shared.domain.errors import (
@@ -76,14 +74,15 @@ def problem(status: int, kind: str, title: str, detail: str, errors: Sequence[Pr
 
 def install_problems(app: Flask) -> None:
     """Turn every error of the application into a problem answer; nothing of a stack trace leaves the process."""
-    app.register_error_handler(RequestError, _answer_request_error)
-    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(RequestError, answer_request_error)
+    app.register_error_handler(HTTPException, answer_http)
     for unreachable in (*UNREACHABLE, Unavailable):
         app.register_error_handler(unreachable, _answer_unavailable)
     app.register_error_handler(Exception, _answer_bug)
 
 
-def _answer_request_error(error: RequestError) -> Response:
+def answer_request_error(error: RequestError) -> Response:
+    """The answer that the table has for an error."""
     if isinstance(error, ProblemError):
         return problem(error.status, error.kind, error.title, str(error), error.errors, **error.more)
     status, kind, title = next(row[1:] for row in TABLE if isinstance(error, row[0]))
@@ -108,27 +107,16 @@ _HTTP_DETAILS = {
 }
 
 
-_ID = re.compile(rf"({'|'.join(ids.PREFIXES)})-[^/]*")
-_NO_ID = "This address has an id that is not one: an id is {prefix}- and 26 letters or digits. Copy all of it."
-
-
-def _answer_http(error: HTTPException) -> Response:
+def answer_http(error: HTTPException) -> Response:
+    """The answer to a request that no route took."""
     status = error.code or 500
     limit = current_app.config["MAX_CONTENT_LENGTH"] or 0
     detail = _HTTP_DETAILS.get(status, error.name).format(limit=limit)
-    if status == 404 and (prefix := _odd_id(request.path)):
-        detail = _NO_ID.format(prefix=prefix)
     answer = problem(status, error.name.lower().replace(" ", "-"), error.name, detail)
     for name, value in error.get_headers(None, None):
         if name.lower() in {"allow", "retry-after"}:
             answer.headers[name] = value
     return answer
-
-
-def _odd_id(path: str) -> str | None:
-    """The prefix of a part that looks like an id and is none, so that no route took it."""
-    parts = [_ID.fullmatch(part) for part in path.split("/")]
-    return next((part[1] for part in parts if part and ids.decode(part[1], part[0]) is None), None)
 
 
 def _answer_unavailable(error: Exception) -> Response:

@@ -218,7 +218,10 @@ def test_a_workflow_is_written_published_and_run_in_the_browser(stack: Stack, si
         "containers": [{"id": "c", "name": "C", "nodes": [{"id": "n", "type": "nope", "name": "N"}]}],
     }
     page.get_by_role("textbox", name="Definition (JSON)").fill(json.dumps(broken, indent=2))
-    problem = page.locator("#problems button").filter(has_text="containers[0].nodes[0].type")
+    problem = page.locator("#problems button").filter(has_text="n · type")
+    expect(problem).to_have_attribute("title", "containers[0].nodes[0].type")
+    expect(problem.locator("span code").first).to_have_text("nope")
+    assert "`" not in problem.inner_text()
     problem.click()
     selected = page.evaluate(
         "() => document.getSelection().toString() || (e => e.value.slice(e.selectionStart, e.selectionEnd))(document.activeElement)"
@@ -235,6 +238,33 @@ def test_a_workflow_is_written_published_and_run_in_the_browser(stack: Stack, si
     expect(page.get_by_role("img", name="1 step: N")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_role("dialog", name="Workflow finished")).to_be_visible()
+
+
+def test_a_new_workflow_that_cannot_be_published_is_one_draft(stack: Stack, signed_in: Open):
+    page = signed_in("/workflows/new")
+    page.get_by_label("Name").fill("Only once")
+    text = page.get_by_role("textbox", name="Definition (JSON)")
+    definition = {"schema": 1, "containers": [{"id": "c", "name": "C", "nodes": [simulate("n", "N", -1)]}]}
+    text.fill(json.dumps(definition))
+    page.get_by_role("button", name="Publish").click()
+    page.wait_for_url(re.compile(r"/workflows/wf-\w{26}/edit$"))
+    expect(page.locator("#editor-state")).to_have_text("Saved as a draft")
+    expect(page.locator("#problems button")).to_contain_text("n · durationMs")
+    text.fill(json.dumps(definition).replace("-1", "-2"))
+    page.get_by_role("button", name="Publish").click()
+    expect(page.locator("#editor-state")).to_have_text("Saved as a draft")
+    text.fill(json.dumps(definition).replace("-1", "1"))
+    page.get_by_role("button", name="Publish").click()
+    page.wait_for_url(re.compile(r"/workflows/wf-\w{26}$"))
+    found = stack.call("GET", "/workflows?search=Only+once")["items"]
+    assert [(each["id"], each["publishedVersion"]) for each in found] == [(page.url.rpartition("/")[2], 1)]
+
+
+def test_a_template_that_is_not_there_is_said_with_those_that_are(signed_in: Open):
+    page = signed_in("/workflows/new?template=xyz")
+    expect(page.get_by_text("There is no template xyz")).to_be_visible()
+    page.get_by_role("link", name="Three steps").click()
+    expect(page.get_by_label("Name")).to_have_value("Three steps in a row")
 
 
 def test_no_integer_is_rounded_on_its_way_through_the_browser(stack: Stack, signed_in: Open):

@@ -198,6 +198,42 @@ def test_the_editor_writes_an_id_where_the_cursor_is(stack: Stack, signed_in: Op
     expect(text).to_have_value('{"\\"": ')
 
 
+PARAMS = """{
+            "to": ["a@example.com"],
+            "attachments": [{"name": "a", "content": {"credential": "kept", "n": 77777777777777777777}}]%s
+          }"""
+
+
+def test_a_problem_and_a_choice_put_the_id_into_the_right_object(stack: Stack, signed_in: Open):
+    id = made(stack, "For the right place")
+    page = signed_in("/workflows/new")
+    text = page.locator("#definition")
+    whole = (
+        '{"schema": 1, "containers": [{"id": "c", "name": "C", "nodes": [{"id": "mail", "name": "Mail", '
+        '"type": "email.send", "params": %s}]}]}'
+    )
+    text.fill(whole % (PARAMS % ""))
+    page.locator("#problems button").filter(has_text="mail · credential").click()
+    page.get_by_role("button", name="For the right place").click()
+    mended = (PARAMS % "").replace("{", '{\n            "credential": "' + id + '",', 1)
+    expect(text).to_have_value(whole % mended)
+    expect(
+        page.locator("#problems button").filter(has_text="mail · credential").filter(has_text="missing")
+    ).to_have_count(0)
+
+
+@pytest.mark.parametrize("own", ['"old"', "null", '{"id": "a \\" b"}', '["x"]'])
+def test_only_the_own_credential_of_an_object_is_replaced(stack: Stack, signed_in: Open, own: str):
+    id = made(stack, "Instead")
+    page = signed_in("/workflows/new")
+    text = page.locator("#definition")
+    before = PARAMS % f', "credential": {own}'
+    text.fill(before)
+    text.select_text()
+    page.get_by_role("button", name="Instead").first.click()
+    expect(text).to_have_value(PARAMS % f', "credential": "{id}"')
+
+
 def test_g_c_leads_here_and_the_list_narrows_as_one_types(stack: Stack, signed_in: Open):
     id = made(stack, "Needle")
     page = signed_in()

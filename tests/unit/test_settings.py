@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.settings import Settings
+from shared.settings import Settings, WrongSettings, get_settings
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_a_worker_serves_one_pool_or_several(written: str, read: tuple[str, ...]
 def test_a_pool_that_does_not_exist_is_refused(written: str) -> None:
     with pytest.raises(ValidationError, match="default, ai, code"):
         Settings(FLOWVERSAL_WORKER_POOL=written)
+
+
+def test_what_cannot_be_used_is_said_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWVERSAL_PORT", "http")
+    monkeypatch.setenv("FLOWVERSAL_LOG_FORMAT", "xml")
+    with pytest.raises(WrongSettings) as caught:
+        get_settings.__wrapped__()
+    assert str(caught.value).splitlines() == [
+        'FLOWVERSAL_PORT: this must be a whole number; it is "http"',
+        "FLOWVERSAL_LOG_FORMAT: this must be `json` or `text`",
+    ]

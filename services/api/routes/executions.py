@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from services.api.access import NO_EXECUTION, viewer, visible_execution
 from services.api.events import EventStream
+from services.api.last_lines import wait_for_last_lines
 from services.api.operation import operation
 from services.api.preferences import wait_s, wait_until_over
 from services.api.publishing import outbox
@@ -120,12 +121,15 @@ def list_ai_usage(execution_id: UUID, query: ai.ListCalls) -> Response:
 def list_logs(execution_id: UUID, query: schemas.ListLogs) -> Response:
     """List the log lines of an execution, oldest first.
 
-    `nextCursor` is always there once a line was answered: ask with it again for newer lines.
+    `nextCursor` is always there once a line was answered: ask with it again for newer lines. Of an execution that ended
+    less than 0.6 seconds ago the answer waits until its last lines are there.
     """
-    visible_execution(execution_id)
+    execution = visible_execution(execution_id)
     after = logs.parse_cursor(connection(), execution_id, query.after) if query.after else logs.Cursor()
     if after is None:
         raise ProblemError(422, "invalid-cursor", "Invalid cursor", "`after` is a nextCursor or the id of a log line.")
+    if execution.terminal:
+        wait_for_last_lines(execution.completed_at)
     lines = logs.page(connection(), execution_id, after, query.limit)
     following = lines[-1][0] if lines else after
     shape = {"items": [line for _, line in lines], "nextCursor": str(following) if following != logs.Cursor() else None}

@@ -9,12 +9,15 @@ from pydantic.alias_generators import to_camel
 
 from shared import ids
 from shared.domain.errors import Problem
+from shared.domain.labels import title_of
 
 
 class Body(BaseModel):
     """A request's body: camelCase, unknown fields refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=to_camel, field_title_generator=title_of
+    )
 
     hint: ClassVar[str] = "Correct them and send it again."
 
@@ -27,13 +30,13 @@ class Body(BaseModel):
 class Query(BaseModel):
     """A query string: camelCase, unknown names refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, field_title_generator=title_of)
 
 
 class Answer(BaseModel):
     """An answer's body. More fields may be added."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, field_title_generator=title_of)
 
 
 class Nothing(Body):

@@ -14,14 +14,18 @@ from shared.web.database import connection
 from shared.web.guard import requires
 
 blueprint = Blueprint("editor", __name__)
+_MAX_NAME = 100
 
 
 @blueprint.get("/workflows/new")
 @requires(Action.WORKFLOW_WRITE)
-def new() -> str:
-    """A form with one of the templates in it; one that was chosen brings its title."""
+def new() -> str | tuple[str, int]:
+    """A form with one of the templates in it; one that was chosen brings its title. The list for one that is not there."""
     known = templates()
-    chosen = known.get(request.args.get("template", ""))
+    asked = request.args.get("template", "")
+    chosen = known.get(asked)
+    if asked and chosen is None:
+        return render_template("no_template.html", asked=asked[:_MAX_NAME], templates=known.values()), 404
     template = chosen or next(iter(known.values()))
     about = {"name": chosen.title, "description": chosen.about} if chosen else {"name": "", "description": ""}
     return _editor(about | {"definition": template.definition}, template)

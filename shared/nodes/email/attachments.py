@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared.domain.errors import InvalidValue
+from shared.domain.sentences import first_problem
 from shared.domain.values import to_json
 from shared.nodes.files import MAX_NAME, UNKNOWN_TYPE, FileValue, is_file
 
@@ -47,10 +48,7 @@ def attachment_of(value: Any, place: int, max_bytes: int) -> Attachment:
         if isinstance(value, dict) and "content" in value:
             return _of_named(_Named.model_validate(value), place, max_bytes)
     except ValidationError as failure:
-        first = failure.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        text = first["msg"].removeprefix("Value error, ").replace("Input should", "this should", 1)
-        raise ValueError(f"{where}: {text}" if where else text) from None
+        raise ValueError(first_problem(failure)) from None
     raise ValueError(_NO_FILE)
 
 

@@ -171,8 +171,28 @@ def test_one_problem_is_said_once_and_how_to_mend_it(admin: Caller) -> None:
     assert "draft" not in days.json["detail"], "no draft could be saved with it"
 
 
-@pytest.mark.parametrize("path", ["/executions/exec-1", "/dead-letters/letter-x/redrive", "/executions/exec-%00/steps"])
-def test_an_address_with_an_odd_id_says_so(admin: Caller, path: str) -> None:
-    answer = admin("POST" if path.endswith("redrive") else "GET", path)
-    assert (answer.status_code, "an id that is not one" in answer.json["detail"]) == (404, True)
+@pytest.mark.parametrize(
+    ("method", "path", "thing", "prefix"),
+    [
+        ("GET", "/workflows/hello", "workflow", "wf"),
+        ("GET", "/workflows/hello/versions/", "workflow", "wf"),
+        ("GET", "/executions/exec-1", "execution", "exec"),
+        ("GET", "/executions/exec-%00/steps", "execution", "exec"),
+        ("POST", "/dead-letters/letter-x/redrive", "dead letter", "letter"),
+        ("GET", "/credentials/wf-01jd8m3kq7w01jd8m3kq7w01jd", "credential", "cred"),
+        ("DELETE", "/tokens/mine", "token", "tok"),
+        ("GET", "/executions/bulk/1", "bulk action", "bulk"),
+        ("GET", "/budgets/user/me", "user", "user"),
+    ],
+)
+def test_an_address_with_an_odd_id_says_what_ids_look_like(
+    admin: Caller, method: str, path: str, thing: str, prefix: str
+) -> None:
+    answer = admin(method, path)
+    assert (answer.status_code, answer.json["type"]) == (404, "/problems/not-found")
+    text = f"There is no such {thing}. Ids of {thing}s look like {prefix}-… "
+    assert answer.json["detail"].startswith(text)
+
+
+def test_an_address_that_nothing_is_at_leads_to_the_list(admin: Caller) -> None:
     assert "/api/docs" in admin("GET", "/executionz").json["detail"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -139,6 +140,24 @@ def test_waiting_for_the_end_of_a_run(
 
     assert record["status"] == "success"
     assert record["output"]["tokens"] == 5
+
+
+def test_whoever_waited_for_the_end_reads_the_last_lines(
+    http: httpx2.Client, admin: Caller, environment: dict[str, str], tmp_path: Path
+) -> None:
+    lines = "for n in range(3):\n    print(f'line {n}')\nresult = 1"
+    workflow = admin.workflow(definition=definition(node("a", "code", code=lines), node("b", "code", code=lines)))
+
+    def last_lines(_: int) -> list[str]:
+        execution = _start(http, workflow, Prefer="wait=30")
+        assert execution["status"] == "success"
+        found = http.get(f"/executions/{execution['id']}/logs").json()["items"]
+        return [f"{line['nodeId']} {line['message']}" for line in found]
+
+    wanted = [f"{step} line {n}" for step in "ab" for n in range(3)]
+    environment |= {"FLOWVERSAL_WORKER_POOL": "default,code"}
+    with serving.worker(environment, tmp_path / "worker.log"), ThreadPoolExecutor(10) as threads:
+        assert [found for found in threads.map(last_lines, range(20)) if found != wanted] == []
 
 
 def test_with_redis_down_the_stream_polls_and_still_ends(http: httpx2.Client, admin: Caller, valkey: Valkey) -> None:

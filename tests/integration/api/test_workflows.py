@@ -184,9 +184,9 @@ def test_every_write_leaves_a_line_in_the_audit_trail(admin: Caller, connection:
     [
         ({"definition": definition()}, "name", "required"),
         ({"name": "n", "definition": definition(), "descripton": "x"}, "descripton", "Did you mean description"),
-        ({"name": "", "definition": definition()}, "name", "at least 1"),
+        ({"name": "", "definition": definition()}, "name", "at least one"),
         ({"name": "n" * 201, "definition": definition()}, "name", "at most 200"),
-        ({"name": "n", "definition": []}, "definition", "dictionary"),
+        ({"name": "n", "definition": []}, "definition", "an object"),
     ],
 )
 def test_bodies_with_problems(admin: Caller, body: Any, path: str, message: str) -> None:

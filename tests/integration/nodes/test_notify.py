@@ -94,7 +94,7 @@ def test_what_is_not_taken_may_be_retried_or_not(status: str, retryable: bool) -
     [
         ({}, "nothing to post"),
         ({"text": " \n"}, "nothing to post"),
-        ({"text": "x" * 40_001}, "40000"),
+        ({"text": "x" * 40_001}, "40,000"),
         ({"text": "x", "blocks": [{}] * 51}, "50"),
         ({"text": "x", "username": "x" * 81}, "80"),
     ],

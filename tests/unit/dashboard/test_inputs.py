@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, SecretStr
 
-from services.dashboard.inputs import Input, inputs_of, label_of
+from services.dashboard.inputs import Input, inputs_of
 from shared.credentials.base import Fields
 from shared.credentials.catalogue import credential_types
 from shared.credentials.secret_fields import secret_names
+from shared.domain.labels import label_of
 
 
 class Level(StrEnum):

@@ -2,6 +2,8 @@ import { ApiError, RawJson, call, type Problem } from "./api";
 import { toast } from "./dialogs";
 import { indent } from "./indent";
 import { locate } from "./locate";
+import { placeOf } from "./place";
+import { ticks } from "./ticks";
 
 const CHECK_MS = 400;
 
@@ -130,18 +132,29 @@ class Editor {
     badge.className = `badge plain ${problems.length ? "s-failed" : "s-success"}`;
     badge.textContent = problems.length ? `${problems.length} to solve` : "None";
     this.text.setAttribute("aria-invalid", String(problems.length > 0));
-    document.getElementById("problems")!.replaceChildren(...problems.map((each) => this.item(each)));
+    const definition = this.definition();
+    document.getElementById("problems")!.replaceChildren(...problems.map((each) => this.item(each, placeOf(definition, each.path))));
   }
 
-  private item(problem: Problem): HTMLLIElement {
+  /** What names of places are looked up in; numbers may be rounded here. */
+  private definition(): unknown {
+    try {
+      return JSON.parse(this.text.value);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private item(problem: Problem, place: string): HTMLLIElement {
     const item = document.createElement("li");
     const button = document.createElement("button");
-    const path = document.createElement("code");
+    const where = document.createElement("code");
     const message = document.createElement("span");
     button.type = "button";
-    path.textContent = problem.path || "definition";
-    message.textContent = problem.message;
-    button.append(path, message);
+    button.title = problem.path;
+    where.textContent = place;
+    message.append(...ticks(problem.message));
+    button.append(where, message);
     button.addEventListener("click", () => this.jump(problem.path));
     item.append(button);
     return item;

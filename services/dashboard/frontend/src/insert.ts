@@ -1,4 +1,5 @@
 import { toast } from "./dialogs";
+import { locate } from "./locate";
 
 /** The editor's list of credentials: choosing one writes its id where the cursor is. */
 export function startInserting(): void {
@@ -27,9 +28,11 @@ function insert(field: HTMLTextAreaElement, id: string): void {
   }
 }
 
-/** The object that a problem has marked, as it is written, with the id as its first field; an old one goes. */
+/** The object that a problem has marked, as it is written, with the id in place of its own old one, else as its first field. */
 function withCredential(object: string, id: string): string {
-  const rest = object.slice(1).replace(/"credential"\s*:\s*("[^"]*"|null)\s*(,|(?=\s*\}))\s*/, "");
+  const [from, to] = locate(object, "credential");
+  if (to > 0) return object.slice(0, from) + JSON.stringify(id) + object.slice(to);
+  const rest = object.slice(1);
   const space = /^\s*/.exec(rest)![0];
   return `{${space}"credential": ${JSON.stringify(id)}${rest.trimStart().startsWith("}") ? "" : ","}${space || " "}${rest.slice(space.length)}`;
 }

@@ -1,6 +1,7 @@
 import type { Problem } from "./api";
 import { part } from "./dialogs";
 import { controlOf } from "./fields";
+import { ticks } from "./ticks";
 
 /** Says what is wrong with a form: at the field (`fields.password`, `hosts[0]`), else below all of them. */
 export class FormProblems {
@@ -21,7 +22,7 @@ export class FormProblems {
       else rest.push(message);
     }
     for (const [box, messages] of wrong) this.say(box, messages.join(" "));
-    document.getElementById("credential-error")!.textContent = rest.join(" ");
+    document.getElementById("credential-error")!.replaceChildren(...ticks(rest.join(" ")));
     const first = [...this.form.querySelectorAll<HTMLElement>("[data-field], [data-top]")].find((box) => wrong.has(box));
     if (first) controlOf(first).focus();
   }
@@ -29,7 +30,7 @@ export class FormProblems {
   /** Something that is wrong before anybody has typed; "" takes it away. */
   warn(text: string): void {
     const line = document.getElementById("credential-problem")!;
-    part(line, "text").textContent = text;
+    part(line, "text").replaceChildren(...ticks(text));
     line.hidden = text === "";
   }
 
@@ -41,7 +42,7 @@ export class FormProblems {
 
   private say(box: HTMLElement, text: string): void {
     const line = part(box, "error");
-    line.textContent = text ? text.charAt(0).toUpperCase() + text.slice(1) : "";
+    line.replaceChildren(...ticks(text ? text.charAt(0).toUpperCase() + text.slice(1) : ""));
     line.hidden = text === "";
     controlOf(box).setAttribute("aria-invalid", String(text !== ""));
   }
