@@ -1,5 +1,8 @@
 """The sweeper against RabbitMQ: an emptied broker gets its messages back, an absent one costs no patience."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pika
 
 from services.worker.loops.base import Tools
@@ -16,36 +19,38 @@ from tests.integration.clockwork.test_processes import until
 QUEUE = queue_name("default", 1)
 
 
-def _tools(scene: Scene, broker_url: str) -> Tools:
+@contextmanager
+def _tools(scene: Scene, broker_url: str) -> Iterator[Tools]:
     settings = Settings(DATABASE_URL=scene.database_url, BROKER_URL=broker_url, REDIS_URL="redis://127.0.0.1:1")
-    return Tools(settings, make_publisher(broker_url), HintWriter(settings.redis_url))
+    made = Tools(settings, make_publisher(broker_url), HintWriter(settings.redis_url))
+    yield made
+    made.publisher.close()
+    made.hints.close()
 
 
 def test_emptied_broker_gets_its_messages_back(scene: Scene, amqp_url: str) -> None:
     refs = [scene.start().ready[0] for _ in range(3)]
     scene.pass_time(6, *refs)
-    tools = _tools(scene, amqp_url)
-    until(lambda: tools.publisher.publish(refs[:1]).result(timeout=5))
-    sweeper = Sweeper(tools)
-    sweeper.run(scene.connection)
-    assert (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 1, "a queue with messages is not refilled"
-    scene.connection.execute("UPDATE steps SET due_at = now()")
-    _empty(amqp_url)
-    sweeper.run(scene.connection)
-    until(lambda: (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 3)
-    Gauges(tools).run(scene.connection)
-    assert metrics.QUEUE_DEPTH.labels(QUEUE)._value.get() == 3
-    assert metrics.OLDEST_READY.labels("default")._value.get() > 5
-    tools.publisher.close()
+    with _tools(scene, amqp_url) as tools:
+        until(lambda: tools.publisher.publish(refs[:1]).result(timeout=5))
+        sweeper = Sweeper(tools)
+        sweeper.run(scene.connection)
+        assert (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 1, "a queue with messages is not refilled"
+        scene.connection.execute("UPDATE steps SET due_at = now()")
+        _empty(amqp_url)
+        sweeper.run(scene.connection)
+        until(lambda: (queue_depths(amqp_url, [QUEUE]) or {})[QUEUE] == 3)
+        Gauges(tools).run(scene.connection)
+        assert metrics.QUEUE_DEPTH.labels(QUEUE)._value.get() == 3
+        assert metrics.OLDEST_READY.labels("default")._value.get() > 5
 
 
 def test_absent_broker_costs_no_patience(scene: Scene) -> None:
     ref = scene.start().ready[0]
     scene.pass_time(6, ref)
-    tools = _tools(scene, "amqp://127.0.0.1:1")
-    Sweeper(tools).run(scene.connection)
+    with _tools(scene, "amqp://127.0.0.1:1") as tools:
+        Sweeper(tools).run(scene.connection)
     assert scene.step(ref)["republished"] == 0
-    tools.publisher.close()
 
 
 def _empty(amqp_url: str) -> None:
