@@ -1,4 +1,4 @@
-"""Triggers on the page of a workflow, in a real browser: their buttons by keyboard, a webhook's calls, light and dark."""
+"""The page of a workflow, in a real browser: live, its triggers by keyboard, a webhook's calls, light and dark."""
 
 import json
 import urllib.request
@@ -39,6 +39,48 @@ def call_hook(stack: Stack, page: Page) -> str:
         return str(json.loads(answer.read())["executionId"])
 
 
+def test_runs_that_begin_elsewhere_are_seen_without_a_reload(stack: Stack, signed_in: Open):
+    workflow = stack.publish("Followed here", [simulate("a", "A", 1), simulate("b", "B", 2_500)])
+    page = signed_in(f"/workflows/{workflow}")
+    expect(page.locator("#live-dot")).to_have_text("Live")
+    expect(page.locator("#recent")).to_contain_text("It never ran")
+    page.evaluate("document.body.dataset.same = ''")
+    run = stack.call("POST", f"/workflows/{workflow}/executions", {}, wait_s=0)["id"]
+    expect(page.locator(f"#recent-{run}")).to_contain_text("Running")
+    expect(page.locator("#running")).to_contain_text("1 running")
+    expect(page.locator(f"#running-{run}")).to_contain_text("1 / 2 steps")
+    expect(page.locator(f"#running-{run} progress")).to_have_attribute("value", "1")
+    expect(page.locator(f"#recent-{run}")).to_contain_text("Success")
+    expect(page.locator("#running section")).to_have_count(0)
+    expect(page.locator("#about")).to_contain_text("100")
+    expect(page.locator("body")).to_have_attribute("data-same", "")
+    page.locator(f"#recent-{run}").get_by_role("link").click()
+    page.wait_for_url(f"**/executions/{run}")
+
+
+def test_what_somebody_does_there_survives_what_happens_elsewhere(stack: Stack, signed_in: Open):
+    workflow = published(stack, "Held in hand")
+    page = signed_in(f"/workflows/{workflow}")
+    call_hook(stack, page)
+    page.locator("#trigger-paid").get_by_text("Last calls").click()
+    page.get_by_role("button", name="Run with input…").click()
+    dialog = page.get_by_role("dialog", name="Run with input")
+    dialog.get_by_label("Input (JSON)").fill('{"half": ')
+    run = call_hook(stack, page)
+    expect(page.locator(f"#recent-{run}")).to_contain_text("Success")
+    expect(dialog.get_by_label("Input (JSON)")).to_be_focused()
+    expect(dialog.get_by_label("Input (JSON)")).to_have_value('{"half": ')
+    page.keyboard.press("Escape")
+    expect(page.locator("#trigger-paid").get_by_role("link", name=run)).to_be_visible()
+    before = page.locator(f"#recent-{run} a")
+    before.focus()
+    scrolled = page.evaluate("scrollTo(0, 300), scrollY")
+    newer = call_hook(stack, page)
+    expect(page.locator(f"#recent-{newer}")).to_contain_text("Success")
+    expect(before).to_be_focused()
+    assert page.evaluate("scrollY") == scrolled
+
+
 def test_a_schedule_is_paused_resumed_and_run_by_keyboard(stack: Stack, signed_in: Open):
     workflow = published(stack, "By keyboard")
     page = signed_in(f"/workflows/{workflow}")
@@ -51,11 +93,16 @@ def test_a_schedule_is_paused_resumed_and_run_by_keyboard(stack: Stack, signed_i
     expect(trigger).to_contain_text("Paused")
     page.keyboard.press("Enter")
     expect(trigger.get_by_role("button", name="Pause")).to_be_focused()
-    trigger.get_by_role("button", name="Run now Mornings").click()
-    expect(page.locator("#toast")).to_have_text("Started")
+    trigger.get_by_role("button", name="Run now Mornings").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("Started Open the run")
     trigger.get_by_text("Last firings").click()
-    trigger.get_by_role("link", name="exec-").click()
-    page.wait_for_url("**/executions/exec-*")
+    run = trigger.get_by_role("link", name="exec-").inner_text()
+    trigger.get_by_role("button", name="Run now Mornings").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Open the run")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/executions/{run}")
 
 
 def test_a_webhook_shows_its_address_and_its_calls_which_can_be_sent_again(stack: Stack, signed_in: Open):
@@ -66,11 +113,10 @@ def test_a_webhook_shows_its_address_and_its_calls_which_can_be_sent_again(stack
     hook.get_by_role("button", name="Copy the address of Order paid").click()
     expect(page.locator("#toast")).to_have_text("Copied")
     execution = call_hook(stack, page)
-    page.reload()
     hook.get_by_text("Last calls").click()
     expect(hook.get_by_role("link", name=execution)).to_be_visible()
     hook.get_by_role("button", name="Run again").click()
-    expect(page.locator("#toast")).to_have_text("Started")
+    expect(page.locator("#toast")).to_have_text("Started Open the run")
     expect(hook).to_contain_text("sent again from here")
     expect(hook.get_by_role("link", name="exec-")).to_have_count(2)
     page.locator("#trigger-after").get_by_role("link", name="Called before").click()

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from services.dashboard.one_workflow import visible_workflow
 from services.dashboard.vaulted import choice_context
-from services.dashboard.views.workflow import visible
 from shared.auth.access import Action
 from shared.queries import workflows
 from shared.templates.catalogue import Template, templates
@@ -31,7 +31,7 @@ def new() -> str:
 @requires(Action.WORKFLOW_WRITE)
 def edit(workflow_id: str) -> str:
     """The draft of a workflow."""
-    return _editor(workflows.detail(connection(), visible(workflow_id)))
+    return _editor(workflows.detail(connection(), visible_workflow(workflow_id)))
 
 
 def _editor(workflow: dict[str, Any], template: Template | None = None) -> str:
