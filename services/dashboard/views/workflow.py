@@ -9,6 +9,7 @@ from shared.db import versions
 from shared.queries.shapes import ms
 from shared.web.database import connection
 from shared.web.guard import requires
+from shared.web.named_credentials import named_in
 from shared.web.validation import definition_problems
 
 blueprint = Blueprint("workflow", __name__)
@@ -26,7 +27,7 @@ def page(workflow_id: str) -> str:
         "workflow.html",
         **workflow_context(found),
         drawing=drawing(found.definition),
-        problems=definition_problems(found.definition),
+        problems=definition_problems(found.definition) + named_in(found).problems,
         shown_problems=SHOWN_PROBLEMS,
         versions=[
             {"number": each.number, "author": each.author, "createdAt": ms(each.created_at)}
