@@ -19,11 +19,17 @@ Open = Callable[..., Page]
 def published(stack: Stack, name: str) -> str:
     """A workflow with a schedule, a webhook, and one that follows another; its id."""
     followed = stack.publish(f"{name} before", [simulate("a", "A", 1)])
-    triggers: list[dict[str, Any]] = [
+    return triggered(
+        stack,
+        name,
         {"id": "daily", "type": "schedule", "cron": "0 9 * * *", "name": "Mornings"},
         {"id": "paid", "type": "webhook", "name": "Order paid"},
         {"id": "after", "type": "execution", "workflowId": followed, "on": ["failed"]},
-    ]
+    )
+
+
+def triggered(stack: Stack, name: str, *triggers: dict[str, Any]) -> str:
+    """A published workflow with these triggers; its id."""
     nodes = [simulate("a", "A", 1)]
     definition = {"schema": 1, "containers": [{"id": "main", "name": "Main", "nodes": nodes}], "triggers": triggers}
     workflow = stack.call("POST", "/workflows", {"name": name, "definition": definition, "shared": True})["id"]
@@ -105,6 +111,45 @@ def test_a_schedule_is_paused_resumed_and_run_by_keyboard(stack: Stack, signed_i
     page.wait_for_url(f"**/executions/{run}")
 
 
+def test_a_range_of_a_schedule_is_done_again_by_keyboard(stack: Stack, signed_in: Open):
+    timing = {"cron": "0 9 * * *", "timezone": "America/New_York"}
+    workflow = triggered(stack, "Again", {"id": "daily", "type": "schedule", **timing})
+    page = signed_in(f"/workflows/{workflow}")
+    button = page.get_by_role("button", name="Backfill… daily")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Backfill")
+    expect(dialog).to_contain_text("Times of America/New_York")
+    expect(dialog.get_by_label("From")).to_be_focused()
+    expect(dialog.get_by_role("status")).to_have_text("1 run")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    # Both ends are firings, in summer and in winter.
+    dialog.get_by_label("From").fill("2026-03-07T09:00")
+    dialog.get_by_label("To").fill("2026-03-09T09:00")
+    expect(dialog.get_by_role("status")).to_have_text("3 runs")
+    dialog.get_by_label("To").fill("2026-03-06T09:00")
+    expect(dialog.get_by_role("alert")).to_have_text("This is before `from`.")
+    expect(dialog.get_by_label("To")).to_have_attribute("aria-invalid", "true")
+    dialog.get_by_label("To").fill("2026-03-10T08:59")
+    dialog.get_by_role("button", name="Start 3 runs").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("3 runs will start Open the runs")
+    expect(page.locator("#trigger-daily")).to_contain_text("3 firings waiting to start")
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog.get_by_label("From").fill("2026-03-07T09:00")
+    dialog.get_by_label("To").fill("2026-03-09T09:00")
+    expect(dialog.get_by_role("status")).to_have_text("0 runs; 3 had theirs")
+    expect(dialog.get_by_role("button", name="Nothing to start")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.get_by_role("link", name="Open the runs").click()
+    page.wait_for_url(f"**/admin/executions?workflow={workflow}&trigger=schedule")
+
+
 def test_a_webhook_shows_its_address_and_its_calls_which_can_be_sent_again(stack: Stack, signed_in: Open):
     workflow = published(stack, "Called")
     page = signed_in(f"/workflows/{workflow}")
@@ -134,6 +179,9 @@ def test_axe_finds_nothing(stack: Stack, signed_in: Open, scheme: str, viewport:
     page.reload()
     page.locator("#trigger-paid").get_by_text("Last calls").click()
     found = findings(page)
+    page.get_by_role("button", name="Backfill… Mornings").click()
+    expect(page.get_by_role("dialog", name="Backfill").get_by_role("status")).to_have_text("1 run")
+    found += findings(page)
     page.goto("/admin/workflows")
     found += findings(page)
     assert (found, page.evaluate(OVERFLOWING)) == ([], 0)

@@ -6,6 +6,7 @@ from services.dashboard.graph import drawing
 from services.dashboard.one_workflow import visible_workflow, workflow_context
 from shared.auth.access import Action
 from shared.db import versions
+from shared.db.fires import MAX_BACKFILL
 from shared.queries.shapes import ms
 from shared.web.database import connection
 from shared.web.guard import requires
@@ -29,6 +30,7 @@ def page(workflow_id: str) -> str:
         drawing=drawing(found.definition),
         problems=definition_problems(found.definition) + named_in(found).problems,
         shown_problems=SHOWN_PROBLEMS,
+        max_backfill=MAX_BACKFILL,
         versions=[
             {"number": each.number, "author": each.author, "createdAt": ms(each.created_at)}
             for each in versions.page(connection(), found.id, None, VERSIONS)

@@ -45,7 +45,9 @@ def page_of(client: FlaskClient, scene: TriggerScene) -> str:
 
 def again(page: str) -> list[str]:
     """The buttons "Run again" of the calls: why each cannot be used, empty if it can."""
-    buttons = re.findall(r'<button[^>]*data-trigger="/workflows/wf-\w+/triggers/h/deliveries/[\w-]+/replay"[^>]*>', page)
+    buttons = re.findall(
+        r'<button[^>]*data-trigger="/workflows/wf-\w+/triggers/h/deliveries/[\w-]+/replay"[^>]*>', page
+    )
     whys = [re.search(r'aria-disabled="true" title="([^"]+)"', each) for each in buttons]
     return [html.unescape(each[1]) if each else "" for each in whys]
 
