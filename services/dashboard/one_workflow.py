@@ -1,5 +1,6 @@
 """The page of one workflow: what of it moves, for the page itself and for the frames of its stream."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from shared.db.workflows import Workflow, get
 from shared.domain.errors import NotFound
 from shared.queries import execution_list, executions, running, workflows
 from shared.queries.execution_list import Filters
+from shared.templates.catalogue import needs_of
 from shared.web.database import connection
 
 RECENT = 8
@@ -26,6 +28,11 @@ def visible_workflow(workflow_id: str) -> Workflow:
     if found is None:
         raise NotFound("There is no such workflow, or you may not see it.")
     return found
+
+
+def needs_before(workflow: Workflow) -> Sequence[str]:
+    """What is to be chosen before it runs, until it was published for the first time."""
+    return needs_of(workflow.definition) if workflow.published_version is None else ()
 
 
 def workflow_context(workflow: Workflow) -> Context:

@@ -7,9 +7,10 @@ import psycopg
 from flask import current_app
 
 from services.dashboard.context import viewer
+from services.dashboard.curl import curl_line, variables
 from shared import ids
 from shared.auth.access import Action, may, may_start
-from shared.db import deliveries, webhooks
+from shared.db import credentials, deliveries, webhooks
 from shared.db.deliveries import KEPT_BYTES, Delivery
 from shared.db.workflows import Workflow, get
 from shared.domain.triggers.finished import TYPE as EXECUTION
@@ -31,7 +32,7 @@ def triggers_of(workflow: Workflow) -> list[dict[str, Any]]:
     keys = {each["id"]: key for each in found if (key := ids.decode(ids.TRIGGER, each["id"])) is not None}
     for each in found:
         if each["type"] == WEBHOOK:
-            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"]) | {"url": each["url"]}
+            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"]) | _address(connection(), each)
         elif each["type"] == EXECUTION:
             each["followed"] = _followed(connection(), each["config"]["workflowId"])
     return found
@@ -62,6 +63,18 @@ def _webhook(connection: psycopg.Connection[Any], id: UUID, config: dict[str, An
         "waits": config["respond"] == "workflow",
         "calls": [calls.record(each) | _again(each, asleep) for each in newest],
     }
+
+
+def _address(connection: psycopg.Connection[Any], trigger: dict[str, Any]) -> dict[str, Any]:
+    """Where it is called and how, for those who may know: `url`, `curl`, and `variables`, what to set before."""
+    if trigger["url"] is None:
+        return {"url": None}
+    config, way = trigger["config"], trigger["config"]["authentication"]
+    key = ids.decode(ids.CREDENTIAL, way.get("credential", ""))
+    named = credentials.referred(connection, {key}) if key is not None else []
+    type = named[0].type if named else None
+    curl = curl_line(trigger["url"], config["methods"], way, type)
+    return {"url": trigger["url"], "curl": curl, "variables": variables(way, type)}
 
 
 def _asleep(connection: psycopg.Connection[Any], id: UUID) -> str:

@@ -1,7 +1,11 @@
 """The page of a workflow, in a real browser: live, its triggers by keyboard, a webhook's calls, light and dark."""
 
 import json
+import os
+import re
+import subprocess
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,11 +13,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.stack import Stack, simulate
+from tests.e2e.stack import ROOT, Stack, simulate
 from tests.e2e.test_dashboard_attention import OVERFLOWING
 from tests.e2e.test_dashboard_look import NARROW, WIDE, findings
 
 Open = Callable[..., Page]
+SECRET = "a secret, with $HOME and 'quotes\""
+STANDARD = "whsec_" + b64encode(bytes(range(24))).decode()
 
 
 def published(stack: Stack, name: str) -> str:
@@ -168,6 +174,53 @@ def test_a_webhook_shows_its_address_and_its_calls_which_can_be_sent_again(stack
     expect(page.get_by_role("heading", level=1)).to_have_text("Called before")
     page.goto("/workflows")
     assert page.locator(f"#row-{workflow}").get_by_title("Trigger: webhook").count() == 1
+
+
+def test_the_command_beside_an_address_calls_it_and_so_does_the_one_of_the_docs(stack: Stack, signed_in: Open):
+    secrets = {"hmac": {"secret": SECRET}, "http.header": {"name": "X-Shop-Key", "value": SECRET}}
+    secrets["http.basic"] = {"username": "shop", "password": SECRET}
+    named = {
+        type: stack.call("POST", "/credentials", {"name": type, "type": type, "fields": fields})["id"]
+        for type, fields in secrets.items()
+    }
+    standard = {"name": "s", "type": "hmac", "fields": {"secret": STANDARD}}
+    hmac = {"type": "hmac", "credential": named["hmac"]}
+    ways: dict[str, dict[str, Any]] = {
+        "open": {"type": "none"},
+        "word": {"type": "secret", "credential": named["hmac"]},
+        "own_header": {"type": "secret", "credential": named["http.header"]},
+        "header": {"type": "secret", "credential": named["http.header"], "header": "X-Other"},
+        "basic": {"type": "basic", "credential": named["http.basic"]},
+        "plain": hmac,
+        "special": hmac | {"algorithm": "sha512", "encoding": "base64", "prefix": '`$x"=', "timestampHeader": "X-At"},
+        **{
+            preset.replace("-", "_"): hmac | {"preset": preset}
+            for preset in ("github", "stripe", "slack", "standard-webhooks")
+        },
+        "standard": {"type": "hmac", "preset": "standard-webhooks"}
+        | {"credential": stack.call("POST", "/credentials", standard)["id"]},
+    }
+    hooks = [{"id": key, "type": "webhook", "authentication": way} for key, way in ways.items()]
+    hooks.append({"id": "read", "type": "webhook", "methods": ["GET"], "authentication": hmac})
+    page = signed_in(f"/workflows/{triggered(stack, 'From a shell', *hooks)}")
+    url = page.locator("#url-plain").inner_text()
+    told = url.partition("/hooks/")[0]
+    lines = {key: page.locator(f"#curl-{key}").inner_text().replace(told, stack.url) for key in [*ways, "read"]}
+    assert SECRET not in page.content()
+    shell = {"SECRET": SECRET, "LOGIN": "shop", "HEADER": "X-Shop-Key", "URL": url.replace(told, stack.url)}
+    answers = {
+        key: in_shell(line, shell | ({"SECRET": STANDARD} if key == "standard" else {})) for key, line in lines.items()
+    }
+    (example,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
+    answers["docs"] = in_shell(example, shell)
+    assert {key: answer for key, answer in answers.items() if list(answer) != ["executionId"]} == {}
+    assert "status" in in_shell(lines["plain"], shell | {"SECRET": "wrong"})
+
+
+def in_shell(line: str, variables: dict[str, str]) -> Any:
+    """What is answered to a call that a shell makes."""
+    done = subprocess.run(["bash", "-c", line], env=os.environ | variables, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])

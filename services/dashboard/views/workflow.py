@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template
 
 from services.dashboard.graph import drawing
-from services.dashboard.one_workflow import visible_workflow, workflow_context
+from services.dashboard.one_workflow import needs_before, visible_workflow, workflow_context
 from shared.auth.access import Action
 from shared.db import versions
 from shared.db.fires import MAX_BACKFILL
@@ -29,6 +29,7 @@ def page(workflow_id: str) -> str:
         **workflow_context(found),
         drawing=drawing(found.definition),
         problems=definition_problems(found.definition) + named_in(found).problems,
+        needs=needs_before(found),
         shown_problems=SHOWN_PROBLEMS,
         max_backfill=MAX_BACKFILL,
         versions=[

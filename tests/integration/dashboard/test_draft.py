@@ -1,5 +1,6 @@
 """A workflow's page says whether its draft could run, and what stands in the way."""
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 
 from shared import ids
 from shared.db import users, workflows
+from shared.templates.catalogue import templates
 from tests.factories import chain
 from tests.integration.worker.vault import stored
 
@@ -19,11 +21,16 @@ Person = Callable[[str], FlaskClient]
 
 
 def page_of(client: FlaskClient, database_url: str, definition: dict[str, Any]) -> str:
+    return client.get(f"/workflows/{draft(database_url, definition)}").text
+
+
+def draft(database_url: str, definition: dict[str, Any]) -> str:
+    """A workflow of the editor; its id."""
     with psycopg.connect(database_url) as connection:
         owner = users.by_email(connection, "editor@example.com")
         assert owner is not None
         made = workflows.insert(connection, owner.id, name="Orders", description="", definition=json.dumps(definition))
-    return client.get(f"/workflows/{ids.encode(ids.WORKFLOW, made.id)}").text
+    return ids.encode(ids.WORKFLOW, made.id)
 
 
 def test_a_draft_that_can_run_has_no_list_of_problems(person: Person, database_url: str) -> None:
@@ -72,3 +79,17 @@ def test_what_is_wrong_with_its_credentials_is_listed_too(person: Person, databa
         "there is no credential with this id that you may use",
         "this is a credential of the type http.basic, but hmac is needed here",
     ]
+
+
+def test_what_a_template_needs_is_said_until_it_is_published(person: Person, database_url: str) -> None:
+    editor, template = person("editor"), templates()["nightly-report"]
+    workflow = draft(database_url, template.definition)
+    pages = [f"/workflows/{workflow}", f"/workflows/{workflow}/edit"]
+    for page in pages:
+        text = html.unescape(editor.get(page).text)
+        assert "Before it runs" in text
+        assert all(need in text for need in template.needs)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE workflows SET published_version = 1")
+    assert all("Before it runs" not in editor.get(page).text for page in pages)
+    assert "Before it runs" not in page_of(editor, database_url, chain(1))
