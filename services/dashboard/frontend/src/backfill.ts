@@ -69,7 +69,7 @@ async function send(): Promise<void> {
     const answer = await call<Counted>("POST", opener!.dataset.backfill!, range);
     if (mine !== turn) return;
     found().close();
-    toast(`${runs(answer.queued)} will start`, false, { href: opener!.dataset.runs!, text: "Open the runs", by: opener! });
+    toast(`${many(answer.queued, "run")} will start`, false, { href: opener!.dataset.runs!, text: "Open the runs", by: opener! });
     await redraw();
   } catch (error) {
     if (mine === turn) refuse(error);
@@ -79,18 +79,23 @@ async function send(): Promise<void> {
 /** The range as it was entered; null, and said so, where it is none. */
 function read(): { from: number; to: number } | null {
   const [from, to] = (["from", "to"] as const).map((name) => momentOf(field(name).value, zone()));
-  const missing = Number.isNaN(from) ? "from" : Number.isNaN(to) ? "to" : null;
-  if (missing === null) return { from: from!, to: to! };
-  refuse(new ApiError(0, "", [{ path: missing, message: "Enter a date and a time." }]));
+  if (Number.isNaN(from)) return say("from", "Enter a date and a time.");
+  if (Number.isNaN(to)) return say("to", "Enter a date and a time.");
+  if (to! < from!) return say("to", "The end is before the beginning.");
+  return { from: from!, to: to! };
+}
+
+function say(path: string, message: string): null {
+  refuse(new ApiError(0, message, [{ path, message }]));
   return null;
 }
 
 function show(answer: Counted): void {
   mark([]);
-  const had = answer.already ? `; ${number(answer.already)} had theirs` : "";
-  part(found(), "count").textContent = answer.queued || answer.already ? `${runs(answer.queued)}${had}` : "No firing in this range";
+  const had = answer.already ? `, ${many(answer.already, "firing")} had theirs` : "";
+  part(found(), "count").textContent = answer.queued || answer.already ? `${many(answer.queued, "run")} to start${had}` : "No firing in this range";
   part(found(), "error").textContent = "";
-  go().textContent = answer.queued ? `Start ${runs(answer.queued)}` : "Nothing to start";
+  go().textContent = answer.queued ? `Start ${many(answer.queued, "run")}` : "Nothing to start";
   go().disabled = answer.queued === 0;
 }
 
@@ -108,8 +113,8 @@ function mark(wrong: string[]): void {
   for (const name of ["from", "to"] as const) field(name).setAttribute("aria-invalid", String(wrong.includes(name)));
 }
 
-function runs(count: number): string {
-  return `${number(count)} run${count === 1 ? "" : "s"}`;
+function many(count: number, thing: string): string {
+  return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function zone(): string {
