@@ -24,15 +24,12 @@ def curl_line(url: str, methods: Sequence[str], authentication: Mapping[str, Any
     """The command. `credential_type`: that of the credential which `authentication` names, if it is there."""
     method = "POST" if "POST" in methods else methods[0]
     before, proof = _proof(authentication, credential_type)
-    signed = authentication["type"] == "hmac"
-    # What is signed and what is sent must be the same bytes.
-    body = (
-        []
-        if method == "GET"
-        else ["-H 'Content-Type: application/json'", "--data-raw", '"$BODY"' if signed else quote(BODY)]
-    )
-    first = [f"BODY={'' if method == 'GET' else quote(BODY)}"] if signed else []
-    return "; ".join([*first, *before, " ".join(["curl", "-X", method, quote(url), *proof, *body])])
+    text = "" if method == "GET" else quote(BODY)
+    if authentication["type"] == "hmac":
+        # What is signed and what is sent must be the same bytes.
+        before, text = [f"BODY={text}", *before], text and '"$BODY"'
+    sent = ["-H 'Content-Type: application/json'", "--data-raw", text] if text else []
+    return "; ".join([*before, " ".join(["curl", "-X", method, quote(url), *proof, *sent])])
 
 
 def variables(authentication: Mapping[str, Any], credential_type: str | None) -> str:

@@ -78,7 +78,7 @@ def test_only_its_own_runs_are_shown_the_newest_first(person: Person, scene: Tri
     assert ids.encode(ids.EXECUTION, mine[0].id) not in shown
 
 
-def test_a_firing_of_a_trigger_and_a_pause_appear(person: Person, scene: TriggerScene) -> None:
+def test_a_firing_of_a_trigger_and_pauses_appear(person: Person, scene: TriggerScene) -> None:
     trigger = scene.schedule(name="Mornings")
     with followed(person("editor"), scene) as until:
         assert "Last firings" not in until(lambda _: True)
@@ -89,6 +89,8 @@ def test_a_firing_of_a_trigger_and_a_pause_appear(person: Person, scene: Trigger
         assert f'href="/executions/{run}"' in until(lambda text: "Last firings" in text)
         scene.pause(trigger)
         assert "data-until" not in until(lambda text: "triggers/t/resume" in text)
+        scene.connection.execute("UPDATE workflows SET enabled = false")
+        assert "Paused: enable it first" in until(lambda text: "triggers/t/run" not in text)
 
 
 def test_who_may_not_see_the_workflow_may_not_follow_it(person: Person, scene: TriggerScene) -> None:
