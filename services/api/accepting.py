@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 from services.api.access import viewer, visible_workflow
 from services.api.calls import check_named_workflows
 from services.api.idempotency import Created, create_once
-from services.api.named_credentials import check_named_credentials
 from services.api.operation import Answers, operation
 from services.api.preferences import wait_s, wait_until_over
 from services.api.publishing import outbox
@@ -27,6 +26,7 @@ from shared.queries import executions
 from shared.web.answers import dumps
 from shared.web.database import borrowed, db
 from shared.web.guard import address, identity
+from shared.web.named_credentials import check_named_credentials
 from shared.web.validation import compile_or_raise
 
 Wanted = Literal["published", "draft"] | int

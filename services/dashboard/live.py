@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app, request, stream_with_context
 from services.dashboard.asked import asked_frame
 from services.dashboard.frames import execution_frame, executions_frame, overview_frame, workflows_frame
 from services.dashboard.letters import groups_frame, letters_frame
+from services.dashboard.one_workflow import workflow_frame
 from shared import ids
 from shared.auth.access import Action
 from shared.domain.errors import NotFound
@@ -71,6 +72,13 @@ def overview() -> Response:
 def workflows() -> Response:
     """The rows of the workflow list."""
     return _stream(None, lambda: Frame(*workflows_frame(request.args)), every_s=0.4)
+
+
+@blueprint.get("/workflows/<workflow_id>")
+@requires(Action.WORKFLOW_READ)
+def workflow(workflow_id: str) -> Response:
+    """One workflow: statistics, what runs, the newest runs, the triggers."""
+    return _stream(None, lambda: Frame(*workflow_frame(workflow_id)), every_s=0.4)
 
 
 @blueprint.get("/approvals")

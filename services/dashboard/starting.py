@@ -7,9 +7,11 @@ import psycopg
 from flask import current_app
 
 from services.dashboard.context import viewer
+from services.dashboard.curl import curl_line, variables
 from shared import ids
-from shared.auth.access import Action, may
-from shared.db import deliveries
+from shared.auth.access import Action, may, may_start
+from shared.db import credentials, deliveries, webhooks
+from shared.db.deliveries import KEPT_BYTES, Delivery
 from shared.db.workflows import Workflow, get
 from shared.domain.triggers.finished import TYPE as EXECUTION
 from shared.domain.triggers.webhook import TYPE as WEBHOOK
@@ -30,7 +32,7 @@ def triggers_of(workflow: Workflow) -> list[dict[str, Any]]:
     keys = {each["id"]: key for each in found if (key := ids.decode(ids.TRIGGER, each["id"])) is not None}
     for each in found:
         if each["type"] == WEBHOOK:
-            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"]) | {"url": each["url"]}
+            each["webhook"] = _webhook(connection(), keys[each["id"]], each["config"]) | _address(connection(), each)
         elif each["type"] == EXECUTION:
             each["followed"] = _followed(connection(), each["config"]["workflowId"])
     return found
@@ -52,14 +54,46 @@ def callers(authentication: dict[str, Any]) -> str:
 
 def _webhook(connection: psycopg.Connection[Any], id: UUID, config: dict[str, Any]) -> dict[str, Any]:
     newest = deliveries.page(connection, id, None, CALLS) if may(identity(), Action.EXECUTION_READ) else []
+    asleep = _asleep(connection, id) if newest else ""
     return {
         "methods": config["methods"],
         "callers": callers(config["authentication"]),
         "open": config["authentication"]["type"] == "none",
         "credential": config["authentication"].get("credential"),
         "waits": config["respond"] == "workflow",
-        "calls": [calls.record(each) for each in newest],
+        "calls": [calls.record(each) | _again(each, asleep) for each in newest],
     }
+
+
+def _address(connection: psycopg.Connection[Any], trigger: dict[str, Any]) -> dict[str, Any]:
+    """Where it is called and how, for those who may know: `url`, `curl`, and `variables`, what to set before."""
+    if trigger["url"] is None:
+        return {"url": None}
+    config, way = trigger["config"], trigger["config"]["authentication"]
+    key = ids.decode(ids.CREDENTIAL, way.get("credential", ""))
+    named = credentials.referred(connection, {key}) if key is not None else []
+    type = named[0].type if named else None
+    curl = curl_line(trigger["url"], config["methods"], way, type)
+    return {"url": trigger["url"], "curl": curl, "variables": variables(way, type)}
+
+
+def _asleep(connection: psycopg.Connection[Any], id: UUID) -> str:
+    """Why none of a webhook's calls can be run again; empty if they can."""
+    found = webhooks.of_trigger(connection, id)
+    if found is None or not found.enabled:
+        return "The workflow is paused: enable it first"
+    return "" if may_start(found.owner_role) else "The workflow's owner may start nothing any more"
+
+
+def _again(call: Delivery, asleep: str) -> dict[str, Any]:
+    """`again`: whether there is anything to run again; `notAgain`: why that cannot be done all the same, or empty."""
+    reason = ""
+    if not call.whole and call.reason == "duplicate":
+        reason = "It repeats a call: run that one again"
+    elif not call.whole:
+        reason = f"Its body is longer than {KEPT_BYTES // 1_000} kB: not all of it was kept"
+    kept = call.whole or call.reason == "duplicate" or call.execution_id is not None
+    return {"again": kept, "notAgain": reason or asleep}
 
 
 def _followed(connection: psycopg.Connection[Any], workflow_id: str) -> dict[str, str] | None:

@@ -13,6 +13,8 @@ from shared.db.horizon import EVERYTHING, Horizon
 from shared.db.users import ROLE_NOW
 
 NO_SOURCE: Final = UUID(int=0)
+MAX_BACKFILL = 1_000
+"""Firings that one backfill may have."""
 KEPT_DAYS = 30
 PRUNE_LIMIT = 2_000
 
@@ -58,6 +60,12 @@ SELECT %(trigger_id)s, at, 'backfill', 'waiting' FROM unnest(%(moments)s::timest
 ON CONFLICT (trigger_id, fire_at, source_id) DO UPDATE
   SET cause = 'backfill', outcome = 'waiting', reason = '', count = 1, recorded_at = clock_timestamp()
   WHERE f.outcome IN ('missed', 'skipped', 'failed')
+"""
+# As many as `QUEUE` would change.
+COUNT_TO_START = """
+SELECT count(*) FROM unnest(%(moments)s::timestamptz[]) AS at
+LEFT JOIN trigger_fires f ON f.trigger_id = %(trigger_id)s AND f.fire_at = at AND f.source_id = %(source_id)s
+WHERE f.trigger_id IS NULL OR f.outcome IN ('missed', 'skipped', 'failed')
 """
 CANCEL_WAITING = """
 UPDATE trigger_fires SET outcome = 'skipped', reason = 'It was to be done again, and that was canceled.'
@@ -117,6 +125,13 @@ def add(
 def queue(connection: psycopg.Connection[Any], trigger_id: UUID, moments: Sequence[datetime]) -> int:
     """Let firings of the past start runs, those that started one excepted; returns how many will."""
     return connection.execute(QUEUE, {"trigger_id": trigger_id, "moments": list(moments)}).rowcount
+
+
+def count_to_start(connection: psycopg.Connection[Any], trigger_id: UUID, moments: Sequence[datetime]) -> int:
+    """How many of these firings `queue` would let start a run."""
+    values = {"trigger_id": trigger_id, "moments": list(moments), "source_id": NO_SOURCE}
+    row = connection.execute(COUNT_TO_START, values).fetchone()
+    return row[0] if row is not None else 0
 
 
 def cancel_waiting(connection: psycopg.Connection[Any], trigger_id: UUID) -> int:

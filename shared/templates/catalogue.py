@@ -27,6 +27,27 @@ def templates() -> Mapping[str, Template]:
     return MappingProxyType({template.key: template for template in found})
 
 
+def needs_of(definition: Any) -> tuple[str, ...]:
+    """What is to be chosen before a draft runs that was made of a template: it still has all the template's steps.
+
+    Nothing for other definitions, whatever they look like.
+    """
+    steps = _steps(definition)
+    found = (each.needs for each in templates().values() if each.needs and _steps(each.definition) <= steps)
+    return next(found, ())
+
+
+def _steps(definition: Any) -> frozenset[tuple[str, str]]:
+    """Ids and types of the nodes; what is no node is left out."""
+    nodes = (node for container in _items(definition, "containers") for node in _items(container, "nodes"))
+    return frozenset((str(node.get("id")), str(node.get("type"))) for node in nodes)
+
+
+def _items(value: Any, name: str) -> list[dict[str, Any]]:
+    found = value.get(name) if isinstance(value, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
 def _read(file: Path) -> Template:
     try:
         value = json.loads(file.read_bytes())

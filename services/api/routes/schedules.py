@@ -17,7 +17,7 @@ from services.api.schemas.base import Nothing, ProblemAnswer
 from shared import ids
 from shared.auth.access import Action
 from shared.db import fires, schedules
-from shared.db.fires import FireKey
+from shared.db.fires import MAX_BACKFILL, FireKey
 from shared.db.triggers import Trigger
 from shared.domain.errors import Conflict, Problem
 from shared.domain.fields import Fields
@@ -37,7 +37,6 @@ from shared.web.problems import ProblemError
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api/v1")
 
-MAX_BACKFILL = 1_000
 _ONE = "/workflows/<workflow:workflow_id>/triggers/<name>"
 
 
@@ -65,7 +64,7 @@ def run(workflow_id: UUID, name: str) -> Response:
 @blueprint.post(f"{_ONE}/backfill")
 @operation(
     Action.TRIGGER_OPERATE,
-    {202: schemas.Backfilled, 422: ProblemAnswer},
+    {200: schemas.Backfilled, 202: schemas.Backfilled, 422: ProblemAnswer},
     body=schemas.Backfill,
     creates=True,
 )
@@ -73,17 +72,21 @@ def backfill(workflow_id: UUID, name: str, body: schemas.Backfill) -> Response:
     """Start one run for each firing of a range of time, in the background and with low priority.
 
     At most 1,000. A firing that has had its run is left out, so the same range twice does nothing the second time.
+    With `dryRun` only the counts, 200.
     """
     _, trigger = visible_schedule(workflow_id, name)
+    if body.dry_run:
+        found = _range(connection(), trigger, body)
+        return answer(
+            _counted(found, fires.count_to_start(connection(), trigger.id, [from_ms(each) for each in found]))
+        )
 
     def insert(connection: psycopg.Connection[Any]) -> Created:
         found = _range(connection, trigger, body)
         queued = fires.queue(connection, trigger.id, [from_ms(each) for each in found])
         note(connection, "trigger.backfill", trigger, since=body.since, until=body.until, queued=queued)
-        counts = {"firings": len(found), "queued": queued, "already": len(found) - queued}
-        ends = {"firstAt": found[0] if found else None, "lastAt": found[-1] if found else None}
         public = ids.encode(ids.WORKFLOW, trigger.workflow_id)
-        return Created(counts | ends, f"/api/v1/workflows/{public}/triggers/{trigger.key}/fires", status=202)
+        return Created(_counted(found, queued), f"/api/v1/workflows/{public}/triggers/{trigger.key}/fires", status=202)
 
     return create_once(insert)
 
@@ -97,6 +100,11 @@ def cancel_backfill(workflow_id: UUID, name: str) -> Response:
     note(connection(), "trigger.backfill.cancel", trigger, canceled=canceled)
     commit()
     return answer({"canceled": canceled})
+
+
+def _counted(found: list[int], queued: int) -> dict[str, Any]:
+    ends = {"firstAt": found[0] if found else None, "lastAt": found[-1] if found else None}
+    return {"firings": len(found), "queued": queued, "already": len(found) - queued} | ends
 
 
 def _timing(connection: psycopg.Connection[Any], trigger: Trigger) -> Timing:

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 from services.api.access import visible_workflow
 from services.api.calls import check_named_workflows
 from services.api.idempotency import Created, create_once
-from services.api.named_credentials import check_named_credentials
 from services.api.operation import operation
 from services.api.schemas import workflows as schemas
 from services.api.schemas.base import Nothing, ProblemAnswer
@@ -24,6 +23,7 @@ from shared.queries.shapes import ms
 from shared.web.answers import answer, dumps
 from shared.web.database import connection
 from shared.web.guard import address, identity
+from shared.web.named_credentials import check_named_credentials
 from shared.web.validation import compile_or_raise
 
 blueprint = Blueprint("versions", __name__, url_prefix="/api/v1/workflows/<workflow:workflow_id>")

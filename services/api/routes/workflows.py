@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 
 from services.api.access import refuse_strangers, viewer, visible_workflow
 from services.api.idempotency import Created, create_once
-from services.api.named_credentials import Named, named_credentials, named_in
 from services.api.operation import operation
 from services.api.reading import invalid, read_json
 from services.api.revisions import check_revision, etag
@@ -25,6 +24,7 @@ from shared.queries import workflows as queries
 from shared.web.answers import answer, dumps
 from shared.web.database import commit, connection
 from shared.web.guard import address, identity
+from shared.web.named_credentials import Named, named_credentials, named_in
 from shared.web.validation import compile_or_raise, definition_problems
 
 blueprint = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")

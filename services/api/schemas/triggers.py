@@ -58,10 +58,11 @@ class Backfill(Body):
 
     since: Annotated[Moment, Field(alias="from", description="ms since the epoch.")]
     until: Annotated[Moment, Field(alias="to", description="ms since the epoch; what is not due yet is left out.")]
+    dry_run: bool = Field(default=False, description="Answer how many there are, and start none.")
 
 
 class Backfilled(Answer):
-    """How many firings the range has, how many of them start a run now, and how many had one."""
+    """How many firings the range has, how many of them start a run (with `dryRun`: would), and how many had one."""
 
     firings: int
     queued: int

@@ -1,12 +1,13 @@
 """Writing a workflow as JSON. The page only shows; it saves, validates and publishes through the API."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from services.dashboard.one_workflow import needs_before, visible_workflow
 from services.dashboard.vaulted import choice_context
-from services.dashboard.views.workflow import visible
 from shared.auth.access import Action
 from shared.queries import workflows
 from shared.templates.catalogue import Template, templates
@@ -35,16 +36,18 @@ def new() -> str | tuple[str, int]:
 @requires(Action.WORKFLOW_WRITE)
 def edit(workflow_id: str) -> str:
     """The draft of a workflow."""
-    return _editor(workflows.detail(connection(), visible(workflow_id)))
+    found = visible_workflow(workflow_id)
+    return _editor(workflows.detail(connection(), found), needs=needs_before(found))
 
 
-def _editor(workflow: dict[str, Any], template: Template | None = None) -> str:
+def _editor(workflow: dict[str, Any], template: Template | None = None, needs: Sequence[str] = ()) -> str:
     text = json.dumps(workflow["definition"], indent=2, ensure_ascii=False)
     return render_template(
         "editor.html",
         workflow=workflow,
         definition=text,
         template=template,
+        needs=needs if template is None else template.needs,
         templates=templates().values(),
         **choice_context(),
     )

@@ -20,7 +20,7 @@ PATH = "containers[0].nodes[0].params.credential"
 def blab(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' node type among the others."""
     types = {**node_types(), "blab": Blab()}
-    for module in ("shared.web.validation", "services.api.named_credentials", "shared.engine.plans"):
+    for module in ("shared.web.validation", "shared.web.named_credentials", "shared.engine.plans"):
         monkeypatch.setattr(f"{module}.node_types", lambda: types)
 
 

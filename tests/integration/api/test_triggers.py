@@ -136,20 +136,29 @@ def test_a_range_is_done_again_once(admin: Caller, connection: Database) -> None
     workflow = with_triggers(admin, schedule(everyMs=HOUR), schedule("daily"))
     path = f"/workflows/{workflow}/triggers/daily"
     body = {"from": moment("2026-01-01"), "to": moment("2026-01-05")}
+    counted = admin("POST", f"{path}/backfill", body | {"dryRun": True})
+    assert (counted.status_code, admin("GET", path).json["waiting"]) == (200, 0)
     first = admin("POST", f"{path}/backfill", body)
     assert first.status_code == 202
-    assert first.json == {
-        "firings": 4,
-        "queued": 4,
-        "already": 0,
-        "firstAt": moment("2026-01-01 03:00"),
-        "lastAt": moment("2026-01-04 03:00"),
-    }
+    assert (
+        counted.json
+        == first.json
+        == {
+            "firings": 4,
+            "queued": 4,
+            "already": 0,
+            "firstAt": moment("2026-01-01 03:00"),
+            "lastAt": moment("2026-01-04 03:00"),
+        }
+    )
     assert admin("POST", f"{path}/backfill", body).json["already"] == 4
     assert admin("GET", path).json["waiting"] == 4
     while fire_waiting(connection, AGAIN).claimed:
         pass
-    again = admin("POST", f"{path}/backfill", body | {"to": moment("2026-01-06")}).json
+    more = body | {"to": moment("2026-01-06")}
+    counted = admin("POST", f"{path}/backfill", more | {"dryRun": True})
+    again = admin("POST", f"{path}/backfill", more).json
+    assert counted.json == again
     assert (again["firings"], again["queued"], again["already"]) == (5, 1, 4)
     listed = admin("GET", "/executions?trigger=schedule").json["items"]
     assert len(listed) == 4

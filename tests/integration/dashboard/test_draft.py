@@ -1,8 +1,11 @@
 """A workflow's page says whether its draft could run, and what stands in the way."""
 
+import html
 import json
+import re
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -10,17 +13,24 @@ from flask.testing import FlaskClient
 
 from shared import ids
 from shared.db import users, workflows
+from shared.templates.catalogue import templates
 from tests.factories import chain
+from tests.integration.worker.vault import stored
 
 Person = Callable[[str], FlaskClient]
 
 
 def page_of(client: FlaskClient, database_url: str, definition: dict[str, Any]) -> str:
+    return client.get(f"/workflows/{draft(database_url, definition)}").text
+
+
+def draft(database_url: str, definition: dict[str, Any]) -> str:
+    """A workflow of the editor; its id."""
     with psycopg.connect(database_url) as connection:
         owner = users.by_email(connection, "editor@example.com")
         assert owner is not None
         made = workflows.insert(connection, owner.id, name="Orders", description="", definition=json.dumps(definition))
-    return client.get(f"/workflows/{ids.encode(ids.WORKFLOW, made.id)}").text
+    return ids.encode(ids.WORKFLOW, made.id)
 
 
 def test_a_draft_that_can_run_has_no_list_of_problems(person: Person, database_url: str) -> None:
@@ -40,3 +50,46 @@ def test_one_with_problems_lists_the_first_of_them(
     assert "containers[0].nodes[0].type" in text
     assert text.count("there is no node type") == min(count, 8)
     assert (more in text) if more else ("more</p>" not in text)
+
+
+def test_what_is_wrong_with_its_credentials_is_listed_too(person: Person, database_url: str) -> None:
+    editor = person("editor")
+    person("admin")
+    with psycopg.connect(database_url) as connection:
+        own, other = (users.by_email(connection, f"{name}@example.com") for name in ("editor", "admin"))
+        assert own is not None
+        assert other is not None
+        fits, strange = stored(connection, own.id), stored(connection, other.id)
+        wrong = stored(connection, own.id, {"username": "ada", "password": "x"}, type="http.basic")
+    gone = ids.encode(ids.CREDENTIAL, UUID(int=7))
+
+    def listed(*credentials: str) -> list[tuple[str, str]]:
+        hooks = [
+            {"id": f"h{at}", "type": "webhook", "authentication": {"type": "hmac", "credential": each}}
+            for at, each in enumerate(credentials)
+        ]
+        text = page_of(editor, database_url, chain(1) | {"triggers": hooks})
+        return re.findall(r'<li class="problem"><code>([^<]*)</code><span>([^<]*)', text)
+
+    assert listed(fits) == []
+    found = listed(fits, strange, gone, wrong)
+    assert [path for path, _ in found] == [f"triggers[{at}].authentication.credential" for at in (1, 2, 3)]
+    assert [text.partition(":")[0] for _, text in found] == [
+        "there is no credential with this id that you may use",
+        "there is no credential with this id that you may use",
+        "this is a credential of the type http.basic, but hmac is needed here",
+    ]
+
+
+def test_what_a_template_needs_is_said_until_it_is_published(person: Person, database_url: str) -> None:
+    editor, template = person("editor"), templates()["nightly-report"]
+    workflow = draft(database_url, template.definition)
+    pages = [f"/workflows/{workflow}", f"/workflows/{workflow}/edit"]
+    for page in pages:
+        text = html.unescape(editor.get(page).text)
+        assert "Before it runs" in text
+        assert all(need in text for need in template.needs)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE workflows SET published_version = 1")
+    assert all("Before it runs" not in editor.get(page).text for page in pages)
+    assert "Before it runs" not in page_of(editor, database_url, chain(1))

@@ -1,5 +1,6 @@
 """Webhooks on the page of their workflow: the address, who may call it, the last calls."""
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,6 +43,15 @@ def page_of(client: FlaskClient, scene: TriggerScene) -> str:
     return text
 
 
+def again(page: str) -> list[str]:
+    """The buttons "Run again" of the calls: why each cannot be used, empty if it can."""
+    buttons = re.findall(
+        r'<button[^>]*data-trigger="/workflows/wf-\w+/triggers/h/deliveries/[\w-]+/replay"[^>]*>', page
+    )
+    whys = [re.search(r'aria-disabled="true" title="([^"]+)"', each) for each in buttons]
+    return [html.unescape(each[1]) if each else "" for each in whys]
+
+
 def test_the_address_is_for_who_may_start_runs(person: Person, scene: TriggerScene) -> None:
     hook(scene, path="orders/paid", methods=["PUT", "POST"])
     page = page_of(person("editor"), scene)
@@ -59,17 +69,33 @@ def test_the_last_calls_and_what_became_of_them(person: Person, scene: TriggerSc
     request = {"path": "", "query": {}, "headers": {}, "contentType": "application/json"}
     called(scene, trigger, 401, reason="unauthorized")
     called(scene, trigger, 202, execution_id=run, request=request, body=b"{}", size=2, duration_ms=12)
-    called(scene, trigger, None, execution_id=run)
+    called(scene, trigger, None, execution_id=run, request=request, body=b"x" * 64_001, size=64_001)
     page = page_of(person("editor"), scene)
     assert f'href="/executions/{ids.encode(ids.EXECUTION, run)}"' in page
     assert ("not authenticated" in page, "Not answered yet" in page, "192.0.2.7" in page) == (True, True, True)
-    assert len(re.findall(r'data-trigger="/workflows/wf-\w+/triggers/h/deliveries/[\w-]+/replay"', page)) == 1
+    assert again(page) == ["Its body is longer than 64 kB: not all of it was kept", ""]
     assert f'href="/credentials/{CREDENTIAL}"' in page
     shown = page_of(person("viewer"), scene)
     assert ("replay" in shown, CREDENTIAL in shown.partition('id="definition"')[0]) == (False, False)
     for _ in range(CALLS):
         called(scene, trigger, 429, reason="rate")
     assert page_of(person("admin"), scene).count("429") == CALLS
+
+
+def test_a_call_that_cannot_run_again_says_why(person: Person, scene: TriggerScene) -> None:
+    trigger, run = hook(scene), scene.start().id
+    request = {"path": "", "query": {}, "headers": {}, "contentType": "application/json"}
+    called(scene, trigger, 429, reason="rate", request=request, body=b"{}", size=2)
+    called(scene, trigger, 202, reason="duplicate", execution_id=run)
+    called(scene, trigger, 401, reason="unauthorized")
+    admin = person("admin")
+    repeats = "It repeats a call: run that one again"
+    assert again(page_of(admin, scene)) == [repeats, ""]
+    scene.connection.execute("UPDATE users SET role = 'viewer' WHERE id = %s", (scene.user_id,))
+    assert again(page_of(admin, scene)) == [repeats, "The workflow's owner may start nothing any more"]
+    scene.connection.execute("UPDATE workflows SET enabled = false")
+    assert again(page_of(admin, scene)) == [repeats, "The workflow is paused: enable it first"]
+    assert again(page_of(person("viewer"), scene)) == []
 
 
 @pytest.mark.parametrize(

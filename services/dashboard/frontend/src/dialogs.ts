@@ -33,15 +33,48 @@ export function toastNext(text: string): void {
   sessionStorage.setItem(NEXT, text);
 }
 
+const SHORT_MS = 2_500;
+const LONG_MS = 7_000;
+const LINKED_MS = 10_000;
+const STAY_MS = 1_000;
 let hiding = 0;
 
-/** Say something in the corner for a few seconds. */
-export function toast(text: string, failed = false): void {
+/** Where a toast leads, and the control that brought it about: the next Tab from there goes to the link. */
+export interface Link {
+  href: string;
+  text: string;
+  by: HTMLElement;
+}
+
+/** Say something in the corner for a few seconds; longer while somebody is at its link. */
+export function toast(text: string, failed = false, link?: Link): void {
   const element = document.getElementById("toast");
   if (!element) return;
-  element.textContent = text;
+  // Shown anew, it is above a dialog that was opened since.
+  if (element.matches(":popover-open")) element.hidePopover();
+  element.replaceChildren(text, ...(link ? [" ", anchor(link)] : []));
   element.classList.toggle("s-failed", failed);
-  element.showPopover();
+  element.showPopover(link ? { source: link.by } : {});
   clearTimeout(hiding);
-  hiding = window.setTimeout(() => element.hidePopover(), failed ? 7_000 : 2_500);
+  hiding = window.setTimeout(() => leave(element), link ? LINKED_MS : failed ? LONG_MS : SHORT_MS);
+}
+
+/** Take away what was said. */
+export function hideToast(): void {
+  const element = document.getElementById("toast");
+  clearTimeout(hiding);
+  if (element?.matches(":popover-open")) element.hidePopover();
+}
+
+function leave(element: HTMLElement): void {
+  if (element.matches(":hover, :focus-within")) hiding = window.setTimeout(() => leave(element), STAY_MS);
+  else hideToast();
+}
+
+function anchor(link: Link): HTMLAnchorElement {
+  const made = document.createElement("a");
+  made.href = link.href;
+  made.className = "link";
+  made.textContent = link.text;
+  return made;
 }

@@ -1,6 +1,6 @@
 import { Idiomorph } from "idiomorph";
 
-/** Patch an element in place with newer HTML: focus, scroll, typed text, a form and a Run button in use stay as they are. */
+/** Patch an element in place with newer HTML: focus, scroll, what was entered, a form and a Run button in use stay as they are. */
 export function morph(current: Element, newer: Element): void {
   Idiomorph.morph(current, newer, {
     morphStyle: "outerHTML",
@@ -15,5 +15,15 @@ export function morph(current: Element, newer: Element): void {
 function inUse(node: Node): boolean {
   if (!(node instanceof HTMLElement)) return false;
   const typing = node === document.activeElement && node.matches("input, textarea, select");
-  return typing || node.dataset.busy !== undefined;
+  return typing || node.dataset.busy !== undefined || isFilled(node);
+}
+
+/** Whether somebody has entered something that is not sent yet. The fields of a filter follow the address instead. */
+function isFilled(node: HTMLElement): boolean {
+  if (node.closest("form[data-filter]")) return false;
+  if (node instanceof HTMLInputElement) return node.value !== node.defaultValue || node.checked !== node.defaultChecked;
+  if (node instanceof HTMLTextAreaElement) return node.value !== node.defaultValue;
+  if (!(node instanceof HTMLSelectElement)) return false;
+  const before = [...node.options].find((option) => option.defaultSelected) ?? node.options[0];
+  return node.selectedOptions[0] !== before;
 }

@@ -1,5 +1,5 @@
 import { ApiError, RawJson, call, type Execution, isOver } from "./api";
-import { dialog, openDialog, part, toast } from "./dialogs";
+import { dialog, hideToast, openDialog, part, toast } from "./dialogs";
 import { short } from "./format";
 import { icon } from "./icons";
 import { showResult } from "./results";
@@ -43,11 +43,18 @@ async function run(button: HTMLButtonElement, input?: RawJson): Promise<void> {
   const body = RawJson.object({ input });
   const started = await call<Execution>("POST", `/workflows/${button.dataset.run}/executions`, body);
   running.set(button.id, started.id);
+  sayStarted(started.id, button);
   const ended = await follow(started, (now) => progress(button, now));
   if (ended.status === "success") set(button, "success", short(ended.duration ?? 0));
   else set(button, ended.status === "failed" ? "failed" : "ready");
+  hideToast();
   showResult(ended);
   window.setTimeout(() => button.dataset.state !== "executing" && set(button, "ready"), BACK_TO_READY_MS);
+}
+
+/** Say that a run has begun, with a link to it. */
+export function sayStarted(execution: string, by: HTMLElement): void {
+  toast("Started", false, { href: `/executions/${execution}`, text: "Open the run", by });
 }
 
 /** Ask until it is over; each question waits at the server until there is an end, or a second is gone. */

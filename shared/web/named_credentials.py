@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.api.access import viewer
 from shared.db import credentials
 from shared.db.credentials import Referred
 from shared.db.workflows import NONE_VETTED, Workflow
@@ -45,9 +44,9 @@ def named_credentials(
     if not found:
         return Named([], {})
     there = {each.id: each for each in credentials.referred(connection(), {each.id for each in found})}
-    eyes = viewer()
-    seen = {each.id for each in there.values() if eyes.everything or each.shared or each.owner_id == eyes.user_id}
-    owner = identity().user_id if owner_id is None else owner_id
+    me = identity()
+    seen = {each.id for each in there.values() if me.sees_all or each.shared or each.owner_id == me.user_id}
+    owner = me.user_id if owner_id is None else owner_id
     # What the caller cannot see keeps its uses while it is named at all: a change can be undone.
     keep = {str(id): list(vetted[str(id)]) for id in there.keys() - seen if str(id) in vetted}
     for each in found:
