@@ -17,7 +17,7 @@ from shared.db import bulk_jobs
 from shared.db.workflows import for_start
 from shared.domain.errors import NotFound
 from shared.engine.plans import plan_of
-from shared.queries import approvals, execution_list, executions, last_runs, log_tail, stats, steps, workflows
+from shared.queries import ai_usage, approvals, execution_list, executions, last_runs, log_tail, stats, steps, workflows
 from shared.queries.bulk_shape import bulk_shape
 from shared.queries.callback_urls import show_urls
 from shared.queries.execution_list import Filters
@@ -153,6 +153,7 @@ def execution_context(execution_id: UUID, args: MultiDict[str, str]) -> Context:
     opened = _opened(row, found, args.get("step", ""))
     return {
         "execution": record,
+        "unpriced": ai_usage.unpriced(connection(), execution_id),
         "broker_away": row.state == "queued" and broker_away(),
         "steps": found,
         "shortened": len(found) >= steps.MOST_SHOWN or any(_is_long(step) for step in found),

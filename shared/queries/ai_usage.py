@@ -27,6 +27,7 @@ SELECT late, count(*), sum(input_tokens)::bigint, sum(output_tokens)::bigint, su
   sum(cost_nano)::bigint, count(*) FILTER (WHERE cost_nano IS NULL)
 FROM ai_ledger WHERE execution_id = %s GROUP BY late
 """
+UNPRICED = "SELECT count(*) FROM ai_ledger WHERE execution_id = %s AND cost_nano IS NULL AND NOT late"
 MOST_OF_STEP = 100
 CURSOR_PARTS = 4
 
@@ -89,6 +90,12 @@ def totals(connection: psycopg.Connection[Any], execution_id: UUID) -> dict[str,
     """Sums of the calls that count, and `late`: of those whose outcome was stale."""
     found = {late: sums for late, *sums in connection.execute(TOTALS, (execution_id,))}
     return _sums(found.get(False)) | {"late": _sums(found.get(True))}
+
+
+def unpriced(connection: psycopg.Connection[Any], execution_id: UUID) -> int:
+    """How many of the calls that count have no known price."""
+    row = connection.execute(UNPRICED, (execution_id,)).fetchone()
+    return row[0] if row is not None else 0
 
 
 def _sums(sums: Sequence[Any] | None) -> dict[str, Any]:

@@ -31,10 +31,11 @@ def scene(database_url: str) -> Iterator[Scene]:
     made.connection.close()
 
 
-def ask(scene: Scene, *calls: AiCall) -> None:
-    """A run whose only step made these calls."""
+def ask(scene: Scene, *calls: AiCall) -> str:
+    """The id of a run whose only step made these calls."""
     claimed = scene.claim(scene.start().ready[0])
     scene.complete(claimed, ai_calls=calls, ai_tokens=sum(each.tokens for each in calls))
+    return ids.encode(ids.EXECUTION, claimed.key[0])
 
 
 def shown(page: str) -> str:
@@ -70,8 +71,10 @@ def test_what_never_asked_a_model_stays_calm(person: Person, scene: Scene) -> No
 
 
 def test_only_unpriced_calls_are_no_cost_of_nothing(person: Person, scene: Scene) -> None:
-    ask(scene, AiCall(1, "openai", "unknown", 400, 50, 0, None))
-    text = shown(person("admin").get("/admin/workflows").text)
+    run = ask(scene, AiCall(1, "openai", "unknown", 400, 50, 0, None))
+    admin = person("admin")
+    assert "4501 unpriced call" in shown(admin.get(f"/executions/{run}").text)
+    text = shown(admin.get("/admin/workflows").text)
     assert "450 tokens · 1 unpriced call" in text
     assert "unpriced calls" not in text
     assert "$" not in text
