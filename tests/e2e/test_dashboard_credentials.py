@@ -1,5 +1,6 @@
 """Credentials in a real browser, by keyboard: made, refused, tried, changed, deleted; what is secret never comes back."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -232,6 +233,33 @@ def test_only_the_own_credential_of_an_object_is_replaced(stack: Stack, signed_i
     text.select_text()
     page.get_by_role("button", name="Instead").first.click()
     expect(text).to_have_value(PARAMS % f', "credential": "{id}"')
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "written"),
+    [
+        ('{"nodes": [', "]}", '{"nodes": [%s]}'),
+        ('{"nodes": [{"id": "limit"}', "]}", '{"nodes": [{"id": "limit"}, %s]}'),
+        ('{"nodes": [', '{"id": "b"}]}', '{"nodes": [%s, {"id": "b"}]}'),
+    ],
+)  # fmt: skip
+def test_the_editor_writes_an_example_of_a_node(signed_in: Open, before: str, after: str, written: str):
+    page = signed_in("/workflows/new")
+    text = page.locator("#definition")
+    page.get_by_placeholder("Name or what it does").fill("first or the last")
+    text.fill(before + after)
+    for _ in after:
+        page.keyboard.press("ArrowLeft")
+    choose = page.locator("#choose-node").get_by_role("button", name="Limit")
+    choose.focus()
+    page.keyboard.press("Enter")
+    node = {
+        "id": "limit2" if '"limit"' in before else "limit",
+        "type": "limit",
+        "params": {"items": [1, 2, 3], "count": 2},
+    }
+    expect(text).to_have_value(written % json.dumps(node, indent=2))
+    expect(text).to_be_focused()
 
 
 def test_g_c_leads_here_and_the_list_narrows_as_one_types(stack: Stack, signed_in: Open):

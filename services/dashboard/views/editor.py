@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from services.dashboard.node_help import example_node
 from services.dashboard.one_workflow import needs_before, visible_workflow
 from services.dashboard.vaulted import choice_context
 from shared.auth.access import Action
+from shared.nodes.catalogue import node_types
 from shared.queries import workflows
 from shared.templates.catalogue import Template, templates
 from shared.web.database import connection
@@ -49,5 +51,6 @@ def _editor(workflow: dict[str, Any], template: Template | None = None, needs: S
         template=template,
         needs=needs if template is None else template.needs,
         templates=templates().values(),
+        nodes=[{"kind": each, "example": json.dumps(example_node(each))} for each in node_types().values()],
         **choice_context(),
     )
