@@ -204,7 +204,7 @@ def test_the_command_beside_an_address_calls_it_and_so_does_the_one_of_the_docs(
         "header": {"type": "secret", "credential": named["http.header"], "header": "X-Other"},
         "basic": {"type": "basic", "credential": named["http.basic"]},
         "plain": hmac,
-        "special": hmac | {"algorithm": "sha512", "encoding": "base64", "prefix": '`$x"=', "timestampHeader": "X-At"},
+        "special": hmac | {"algorithm": "sha512", "encoding": "base64", "prefix": '`$x"!=', "timestampHeader": "X-At"},
         **{
             preset.replace("-", "_"): hmac | {"preset": preset}
             for preset in ("github", "stripe", "slack", "standard-webhooks")
