@@ -97,5 +97,5 @@ def _header(name: str, value: str) -> str:
 
 
 def _inside(text: str) -> str:
-    """Text as it stands between double quotes of a shell."""
-    return re.sub(r'([\\"$`])', r"\\\1", text)
+    """Text as it stands between double quotes of a shell, one that people type in too: there `!` stands for earlier commands."""
+    return re.sub(r'([\\"$`])', r"\\\1", text).replace("!", "\"'!'\"")

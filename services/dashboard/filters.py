@@ -142,12 +142,14 @@ def drawn(name: str, otherwise: str = "box") -> str:
 
 
 def ticks(text: str) -> Markup:
-    """A text for people whose `words in backticks` are code."""
-    parts = [
-        escape(part) if place % 2 == 0 else Markup("<code>{}</code>").format(part)
-        for place, part in enumerate(text.split("`"))
-    ]
-    return Markup("").join(parts)
+    """A text for people whose `words in backticks` are code; a backtick without a partner is itself."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = [f"{parts[-2]}`{parts[-1]}"]
+    shown = (
+        escape(part) if place % 2 == 0 else Markup("<code>{}</code>").format(part) for place, part in enumerate(parts)
+    )
+    return Markup("").join(shown)
 
 
 def trigger_name(trigger: str) -> str:

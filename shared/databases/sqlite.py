@@ -154,7 +154,10 @@ def _refusal(error: Exception, request: Request) -> NodeError:
         return NodeError("DB_ERROR", f"{said}: other files, settings and extensions cannot be reached.")
     if isinstance(error, MemoryError):
         most = f"{_MAX_HEAP_BYTES // 1_000_000} MB"
-        return NodeError("DB_ERROR", f"The statement needs more than {most} of memory: sort or group fewer rows.")
+        text = (
+            f"The SQLite statements of this worker need more than {most} of memory together: sort or group fewer rows."
+        )
+        return NodeError("DB_ERROR", text)
     if isinstance(error, OverflowError):
         return NodeError(
             INVALID_PARAMS, "params: a whole number above 64 bits cannot be given to SQLite: send it as text."

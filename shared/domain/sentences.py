@@ -14,6 +14,7 @@ from shared.domain.unions import NONE_FITS, said_once
 
 _MAX_ECHO = 40
 _MAX_NAME = 64
+_MOST = 1_000
 _NUMBERS = ("", "one", "two", "three")
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _INSTANCES = {"Decimal": "a number", "Path": "the path of a file"}
@@ -98,8 +99,8 @@ def sentence(error: Mapping[str, Any], *, echo: bool = False) -> str:
 
 
 def all_problems(error: ValidationError) -> list[Mapping[str, Any]]:
-    """Every error, for `phrase`: one for each place."""
-    return said_once([dict(each) for each in error.errors(include_url=False)])
+    """The errors, for `phrase`: one for each place. The first thousand of them: nobody reads more."""
+    return said_once([dict(each) for each in error.errors(include_url=False)[:_MOST]])
 
 
 def first_problem(error: ValidationError) -> str:

@@ -53,13 +53,14 @@ def broker_away() -> bool:
 
 
 def _listens_at(url: str) -> bool:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         if parts.scheme == "unix" or parts.hostname is None:
             return _socket_listens(parts.path)
         with socket.create_connection((parts.hostname, parts.port or _PORTS.get(parts.scheme, 5672)), TIMEOUT_S):
             return True
-    except OSError:
+    except (OSError, ValueError):
+        # Also what is no address: no page fails for it.
         return False
 
 

@@ -17,6 +17,8 @@ LEAST_MS = 1_000
 MOST_MS = 366 * 86_400_000
 MOST_GRACE_MS = 86_400_000
 MAX_CATCH_UP = 1_000
+# Whatever the machine is set to, and nothing.
+_NO_ZONES = frozenset({"localtime", "Factory"})
 _LAST_MS = 253_402_300_799_000
 RESERVED = ("scheduledAt", "trigger")
 """What the input of every run has, beside the fixed input."""
@@ -80,8 +82,8 @@ def _read_timezone(fields: Fields) -> str:
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """The names of all time zones."""
-    return frozenset(available_timezones())
+    """The names of all time zones, the same on every machine and in every browser."""
+    return frozenset(available_timezones()) - _NO_ZONES
 
 
 def _read_moment(fields: Fields, key: str) -> int | None:

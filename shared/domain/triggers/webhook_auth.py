@@ -1,5 +1,6 @@
 """How a webhook knows its callers, as the author wrote it. Pure."""
 
+import re
 from typing import Any
 
 from shared import ids
@@ -14,6 +15,7 @@ ALGORITHMS = ("sha256", "sha1", "sha512")
 SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - a name, not a secret
 SIGNATURE_HEADER = "X-Webhook-Signature"
 _TOLERANCE_MS = 300_000
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _OWN_WAY = ("header", "algorithm", "encoding", "prefix", "timestampHeader")
 
 
@@ -59,10 +61,18 @@ def _signature(fields: Fields) -> dict[str, Any]:
         "header": _header(fields, "header") or SIGNATURE_HEADER,
         "algorithm": fields.choice("algorithm", ALGORITHMS),
         "encoding": fields.choice("encoding", ("hex", "base64")),
-        "prefix": fields.text("prefix", most=50),
+        "prefix": _prefix(fields),
         "timestampHeader": stamped,
         "toleranceMs": tolerance_ms,
     }
+
+
+def _prefix(fields: Fields) -> str:
+    """What stands before a signature in its header."""
+    prefix = fields.text("prefix", most=50)
+    if _PRINTABLE.fullmatch(prefix) is None:
+        fields.refuse("prefix", "this must be printable ASCII on one line, such as `sha256=`")
+    return prefix
 
 
 def _header(fields: Fields, key: str) -> str | None:

@@ -42,6 +42,11 @@ def test_one_of_several_addresses_is_enough(broker_url: str, listener: socket.so
     assert not listens(f"amqp://127.0.0.1:1;{broker_url}")
 
 
+@pytest.mark.parametrize("url", ["amqp://u:pa/ss@localhost", "amqp://[::1", f"amqp://{'a' * 70}.example", "amqp://"])
+def test_nobody_listens_at_what_is_no_address(url: str) -> None:
+    assert not listens(url)
+
+
 def test_what_was_found_is_remembered_for_a_moment(
     broker_url: str, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

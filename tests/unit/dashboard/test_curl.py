@@ -30,6 +30,7 @@ def test_it_calls_as_the_webhook_is_to_be_called(methods: list[str], line: str) 
     [
         ("X-Key", "hmac", '-H "X-Key: $SECRET"', "SECRET"),
         ("X-`id`$A", "hmac", r'-H "X-\`id\`\$A: $SECRET"', "SECRET"),
+        ("X-!id", "hmac", """-H "X-"'!'"id: $SECRET\"""", "SECRET"),
         (None, "hmac", '-H "X-Webhook-Secret: $SECRET"', "SECRET"),
         (None, None, '-H "X-Webhook-Secret: $SECRET"', "SECRET"),
         (None, "http.header", '-H "$HEADER: $SECRET"', "HEADER and SECRET"),

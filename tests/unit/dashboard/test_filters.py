@@ -55,6 +55,7 @@ def test_json_is_escaped_coloured_and_cut():
 def test_words_in_backticks_are_code_and_the_rest_is_escaped():
     assert filters.ticks("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
     assert filters.ticks("none") == "none"
+    assert filters.ticks("`a` is a`b>") == "<code>a</code> is a`b&gt;"
 
 
 def test_types_of_others_have_an_icon_too():

@@ -6,7 +6,7 @@ from pkgutil import walk_packages
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 
 import services.api
 import shared.credentials
@@ -110,6 +110,7 @@ class _Model(BaseModel, extra="forbid"):
     name: str = Field("", min_length=1, max_length=200)
     ready: bool = False
     either: str | list[int] | bool = ""
+    lines: list[Annotated[str, AfterValidator(str.strip)] | _Inner] = []
 
 
 def _error(value: dict[str, Any]) -> dict[str, Any]:
@@ -167,6 +168,23 @@ def test_a_value_of_several_types_has_one_problem_at_its_place() -> None:
     with pytest.raises(ValidationError) as caught:
         _Model.model_validate({"either": 5.5})
     assert first_problem(caught.value) == "either: this must be text, a list or true or false, not a number"
+
+
+def test_a_model_is_one_of_several_types_too() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Model.model_validate({"lines": [5, {"price": "x"}, {}]})
+    problems = [(path_of(each["loc"]), phrase(each)) for each in all_problems(caught.value)]
+    assert problems == [
+        ("lines[0]", "this must be text or an object, not a number"),
+        ("lines[1].price", "this must be a whole number, not text"),
+        ("lines[2].price", "this field is required"),
+    ]
+
+
+def test_of_very_many_problems_the_first_are_said() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Model.model_validate({"inner": [7] * 5_000})
+    assert len(all_problems(caught.value)) == 1_000
 
 
 def test_names_that_look_like_types_are_names() -> None:

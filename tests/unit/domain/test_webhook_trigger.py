@@ -101,6 +101,11 @@ def test_odd_paths(path: str) -> None:
             "leave it out",
         ),
         (
+            {"authentication": {"type": "hmac", "credential": CRED, "prefix": "sha256=\r"}},
+            "authentication.prefix",
+            "printable ASCII on one line",
+        ),
+        (
             {"authentication": {"type": "hmac", "credential": CRED, "toleranceMs": 5_000}},
             "authentication.toleranceMs",
             "timestampHeader",

@@ -24,6 +24,7 @@ export function startBackfill(): void {
   document.addEventListener("input", (event) => {
     if (!(event.target as Element).closest("#backfill")) return;
     clearTimeout(timer);
+    hold();
     timer = window.setTimeout(() => void count(), TYPING_MS);
   });
   document.addEventListener("submit", (event) => {
@@ -41,9 +42,17 @@ function ask(button: HTMLElement): void {
   part(found(), "paused").hidden = button.dataset.paused === undefined;
   field("from").value = wallOf(minute - DAY_MS, zone());
   field("to").value = wallOf(minute, zone());
+  hold();
   openDialog("backfill");
   field("from").focus();
   void count();
+}
+
+/** What was counted is not what is entered now: nothing starts before that is counted too. */
+function hold(): void {
+  turn++;
+  go().textContent = "Counting…";
+  go().disabled = true;
 }
 
 /** Ask how many it would be, and say so. */
@@ -60,19 +69,19 @@ async function count(): Promise<void> {
 }
 
 async function send(): Promise<void> {
-  const mine = ++turn;
+  const by = opener!;
   clearTimeout(timer);
+  turn++;
   const range = read();
   if (range === null) return;
   go().disabled = true;
   try {
-    const answer = await call<Counted>("POST", opener!.dataset.backfill!, range);
-    if (mine !== turn) return;
-    found().close();
-    toast(`${many(answer.queued, "run")} will start`, false, { href: opener!.dataset.runs!, text: "Open the runs", by: opener! });
+    const answer = await call<Counted>("POST", by.dataset.backfill!, range);
+    if (by === opener) found().close();
+    toast(`${many(answer.queued, "run")} will start`, false, { href: by.dataset.runs!, text: "Open the runs", by });
     await redraw();
   } catch (error) {
-    if (mine === turn) refuse(error);
+    if (by === opener) refuse(error);
   }
 }
 

@@ -63,6 +63,7 @@ def test_everything() -> None:
         ({"cron": "@daily", "timezone": "Europe/Berln"}, "triggers[0].timezone", "Europe/Berlin"),
         ({"cron": "@daily", "timezone": "../../etc/passwd"}, "triggers[0].timezone", "time zone"),
         ({"cron": "@daily", "timezone": "America"}, "triggers[0].timezone", "time zone"),
+        ({"cron": "@daily", "timezone": "localtime"}, "triggers[0].timezone", "time zone"),
         ({"cron": "@daily", "misfire": "never"}, "triggers[0].misfire", "`once`"),
         ({"cron": "@daily", "maxCatchUp": 5}, "triggers[0].maxCatchUp", "misfire: all"),
         ({"cron": "@daily", "misfire": "all", "maxCatchUp": 0}, "triggers[0].maxCatchUp", "from 1"),
