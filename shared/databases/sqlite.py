@@ -157,7 +157,8 @@ def _refusal(error: Exception, request: Request) -> NodeError:
         text = (
             f"The SQLite statements of this worker need more than {most} of memory together: sort or group fewer rows."
         )
-        return NodeError("DB_ERROR", text)
+        # It may have been another one that had it.
+        return NodeError("DB_ERROR", text, retryable=True)
     if isinstance(error, OverflowError):
         return NodeError(
             INVALID_PARAMS, "params: a whole number above 64 bits cannot be given to SQLite: send it as text."

@@ -81,7 +81,12 @@ days AS (
   FROM taken GROUP BY day, workflow_id, user_id ORDER BY workflow_id, day, user_id
   ON CONFLICT (workflow_id, day, user_id) DO UPDATE SET calls = t.calls + excluded.calls,
     tokens = t.tokens + excluded.tokens, cost_nano = t.cost_nano + excluded.cost_nano,
-    unpriced = t.unpriced + excluded.unpriced)
+    unpriced = t.unpriced + excluded.unpriced),
+totals AS (
+  INSERT INTO ai_unpriced AS t (workflow_id, user_id, calls)
+  SELECT workflow_id, user_id, sum(unpriced) FROM taken WHERE unpriced > 0
+  GROUP BY workflow_id, user_id ORDER BY workflow_id, user_id
+  ON CONFLICT (workflow_id, user_id) DO UPDATE SET calls = t.calls + excluded.calls)
 SELECT count(*) FROM taken
 """
 """Move the oldest rows that nobody else is moving into their days; in key order, so two cannot wait for each other."""
@@ -150,6 +155,6 @@ def delete(connection: psycopg.Connection[Any], key: BudgetKey) -> bool:
 
 
 def fold(connection: psycopg.Connection[Any], *, limit: int = FOLD_LIMIT) -> int:
-    """Fold up to `limit` rows of use into days; returns how many. No commit."""
+    """Fold up to `limit` rows of use into days and totals; returns how many. No commit."""
     row = connection.execute(FOLD, {"limit": limit}).fetchone()
     return int(row[0]) if row is not None else 0

@@ -1,6 +1,6 @@
 """Calls of models whose price nobody knows: they are in no sum of money, so whoever shows one says how many there are.
 
-Counted from the days and what is not folded into them, as budgets are: each call when its outcome is in, late ones too.
+Counted from what is folded and what is not, as budgets are: each call when its outcome is in, late ones too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 _ROWS = """
-SELECT workflow_id, user_id, unpriced FROM ai_days WHERE unpriced > 0
+SELECT workflow_id, user_id, calls AS unpriced FROM ai_unpriced
 UNION ALL
 SELECT workflow_id, user_id, unpriced FROM ai_delta WHERE unpriced > 0"""
 

@@ -23,9 +23,11 @@ QUEUE = queue_name("default", 1)
 def _tools(scene: Scene, broker_url: str) -> Iterator[Tools]:
     settings = Settings(DATABASE_URL=scene.database_url, BROKER_URL=broker_url, REDIS_URL="redis://127.0.0.1:1")
     made = Tools(settings, make_publisher(broker_url), HintWriter(settings.redis_url))
-    yield made
-    made.publisher.close()
-    made.hints.close()
+    try:
+        yield made
+    finally:
+        made.publisher.close()
+        made.hints.close()
 
 
 def test_emptied_broker_gets_its_messages_back(scene: Scene, amqp_url: str) -> None:
