@@ -12,7 +12,7 @@ def refuse_boundless(type: str, hosts: Sequence[str], *, shared: bool) -> None:
     kind = credential_types().get(type)
     if shared and not hosts and kind is not None and kind.goes_anywhere:
         text = (
-            "a shared credential of this type needs the hosts that it may be sent to: without them every editor could "
-            "send it to a server of their own. Name them, or do not share it"
+            "A shared credential of this type needs the hosts that it may be sent to: without them every editor could "
+            "send it to a server of their own. Name them, or do not share it."
         )
         raise invalid([Problem("hosts", text)])

@@ -92,6 +92,8 @@ def _again(call: Delivery, asleep: str) -> dict[str, Any]:
         reason = "It repeats a call: run that one again"
     elif not call.whole:
         reason = f"Its body is longer than {KEPT_BYTES // 1_000} kB: not all of it was kept"
+    elif call.reason in calls.UNREADABLE:
+        reason = "Its body cannot be used: it has to be sent anew, corrected"
     kept = call.whole or call.reason == "duplicate" or call.execution_id is not None
     return {"again": kept, "notAgain": reason or asleep}
 

@@ -39,4 +39,5 @@ class Sqlite(CredentialType):
         file = allowed_file(network.sqlite_dir, fields.path)
         query = "SELECT count(*) AS tables FROM sqlite_schema WHERE type = 'table'"
         answer = await ask(file, [], Request(query, {}, timeout_s=_TEST_S), in_thread)
-        return f"{fields.path} can be read; it has {answer.rows[0]['tables']} tables."
+        count = answer.rows[0]["tables"]
+        return f"{fields.path} can be read; it has {count} table{'' if count == 1 else 's'}."

@@ -10,6 +10,8 @@ NAME = "EXPRESSION_NAME"
 TYPE = "EXPRESSION_TYPE"
 BUDGET = "EXPRESSION_BUDGET"
 VALUE = "EXPRESSION_VALUE"
+# Names that a hint lists where none is near.
+_SHOWN = 8
 
 
 class ExpressionError(FlowversalError):
@@ -64,7 +66,10 @@ def near(name: str, options: Iterable[str]) -> str:
     if not candidates:
         return ""
     close = get_close_matches(name, candidates, n=3, cutoff=0.6) if len(name) <= 64 else []
-    return f"; near: {', '.join(close)}" if close else f"; there is: {', '.join(candidates[:8])}"
+    if close:
+        return f"; near: {', '.join(close)}"
+    more = ", …" if len(candidates) > _SHOWN else ""
+    return f"; there is: {', '.join(candidates[:_SHOWN])}{more}"
 
 
 def shorten(text: str, length: int = 40) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from shared.credentials.base import CREDENTIAL_CODES
 from shared.credentials.sqlite import SqliteFields
 from shared.databases.ask import Target, ask
+from shared.databases.beforehand import never_sent
 from shared.databases.request import CODES, Request
 from shared.databases.sqlite_file import allowed_file
 from shared.databases.statement import MAX_CHARACTERS
@@ -81,10 +82,17 @@ class DbQuery(NodeType):
     error_codes: ClassVar[dict[str, str]] = CODES | CREDENTIAL_CODES | ADDRESS_CODES
 
     def check(self, params: dict[str, Any]) -> Iterable[tuple[str, str]]:
-        """An expression in the query is refused whatever it gives."""
-        query = params.get("query")
-        if isinstance(query, str) and "{{" in query:
+        """An expression in the query is refused whatever it gives, and so is what no database would be sent."""
+        query, values = params.get("query"), params.get("params", {})
+        if not isinstance(query, str) or not query:
+            return
+        if "{{" in query:
             yield "query", _LITERAL
+            return
+        # What an expression will give, names of values too, is not known yet.
+        known = values if isinstance(values, dict | list) else None
+        if found := never_sent(query[:MAX_CHARACTERS], known, write=params.get("mode", "read") != "read"):
+            yield "query", found
 
     def param_problems(self, params: dict[str, Any], dynamic: AbstractSet[str]) -> list[tuple[str, str]]:
         """Every problem; a query that is built at run time is one."""

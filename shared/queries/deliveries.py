@@ -7,6 +7,9 @@ from shared import ids
 from shared.db.deliveries import Delivery, FullDelivery
 from shared.queries.shapes import ms
 
+# Refused for what their bodies hold: the same bytes are refused again.
+UNREADABLE = frozenset({"malformed-json", "malformed-form", "invalid-value"})
+
 
 def record(found: Delivery) -> dict[str, Any]:
     """One of a list."""
@@ -21,7 +24,7 @@ def record(found: Delivery) -> dict[str, Any]:
         "address": found.address,
         "executionId": None if found.execution_id is None else ids.encode(ids.EXECUTION, found.execution_id),
         "replayOf": None if found.replay_of is None else ids.encode(ids.DELIVERY, found.replay_of),
-        "replayable": found.whole,
+        "replayable": found.whole and found.reason not in UNREADABLE,
     }
 
 

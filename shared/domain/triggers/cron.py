@@ -97,9 +97,9 @@ def parse_cron(text: str) -> Cron:
     found = MACROS.get(text.strip().lower(), text.strip())
     if found.startswith("@"):
         raise CronError(f"`{found[:20]}` is not known: use five fields, or one of {', '.join(MACROS)}")
-    if len(found.split()) not in (5, 6):
+    if (count := len(found.split())) not in (5, 6):
         raise CronError(
-            f"this has {len(found.split())} fields: write five (minute, hour, day of month, month, day of week), such as "
+            f"this has {count} field{'' if count == 1 else 's'}: write five (minute, hour, day of month, month, day of week), such as "
             "0 9 * * MON-FRI, or six with seconds first"
         )
     cron = Cron(" ".join(found.upper().split()))

@@ -149,7 +149,10 @@ def test_one_that_workflows_use_is_deleted_only_by_force(
 
 def test_what_could_be_sent_anywhere_is_shared_only_with_its_hosts(admin: Caller) -> None:
     bearer = {"type": "http.bearer", "fields": {"token": CANARY}}
-    assert "needs the hosts" in paths(admin("POST", "/credentials", {**BODY, **bearer, "shared": True}))["hosts"]
+    assert (
+        "A shared credential of this type needs the hosts"
+        in paths(admin("POST", "/credentials", {**BODY, **bearer, "shared": True}))["hosts"]
+    )
     id = created(admin, **bearer)
     assert set(paths(replaced(admin, id, {"shared": True}))) == {"hosts"}
     assert replaced(admin, id, {"shared": True, "hosts": ["api.example.com"]}).status_code == 200

@@ -110,6 +110,21 @@ def test_of_a_long_body_the_beginning_is_kept_and_it_is_not_sent_again(hook: Mak
     assert made.runs() == 1
 
 
+def test_a_body_that_was_refused_is_refused_again(hook: Make) -> None:
+    made = hook()
+    for body in (b"{", b'"\\u0000"'):
+        made(data=body, content_type="application/json")
+    listed = made.deliveries()
+    assert [(each["reason"], each["replayable"]) for each in listed] == [
+        ("invalid-value", False),
+        ("malformed-json", False),
+    ]
+    for each in listed:
+        path = f"/workflows/{made.workflow}/triggers/hook/deliveries/{each['id']}/replay"
+        assert made.owner("POST", path).status_code == each["status"]
+    assert made.runs() == 0
+
+
 def test_a_call_that_was_refused_for_its_rate_can_be_sent_again(hook: Make) -> None:
     made = hook(rate={"max": 2, "perMs": 3_600_000})
     answers = [made(json=number) for number in range(4)]

@@ -142,6 +142,7 @@ def test_the_editor_offers_ids_to_insert(person: Person, connection: psycopg.Con
     private = stored(connection, "admin", "Ada's")
     page = editor.get("/workflows/new").text
     assert (f'data-insert="{own}"' in page, private in page) == (True, False)
+    assert "Signing key · hmac" in page
 
 
 @pytest.mark.parametrize(("key", "locked"), [("", True), ("k" * 43, False)])

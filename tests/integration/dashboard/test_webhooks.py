@@ -98,6 +98,13 @@ def test_a_call_that_cannot_run_again_says_why(person: Person, scene: TriggerSce
     assert again(page_of(person("viewer"), scene)) == []
 
 
+def test_a_call_whose_body_cannot_be_used_is_not_offered_again(person: Person, scene: TriggerScene) -> None:
+    trigger = hook(scene)
+    request = {"path": "", "query": {}, "headers": {}, "contentType": "application/json"}
+    called(scene, trigger, 400, reason="malformed-json", request=request, body=b"{", size=1)
+    assert again(page_of(person("admin"), scene)) == ["Its body cannot be used: it has to be sent anew, corrected"]
+
+
 @pytest.mark.parametrize(
     ("authentication", "words"),
     [

@@ -202,7 +202,7 @@ def test_the_credentials_test_opens_the_file(folder: Path) -> None:
             await network.close()
 
     async def scenario() -> None:
-        assert "1 tables" in await tried(folder, "sub/shop.db")
+        assert "it has 1 table." in await tried(folder, "sub/shop.db")
         assert await tried(folder, "other.db") == "DB_NOT_ALLOWED"
         assert await tried(None, "sub/shop.db") == "DB_NOT_ALLOWED"
 

@@ -78,6 +78,37 @@ def test_what_may_be_sent(sql: str, mode: str, *, allowed: bool) -> None:
     assert (found is None) == allowed
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("SELEC", "SELECT"), ("selct", "SELECT"), ("WTH", "WITH"), ("EXPLAN", "EXPLAIN")]
+)
+def test_a_mistyped_word_is_no_advice_to_write(word: str, meant: str) -> None:
+    found = refusal(read_statement(f"{word} 1", "postgres"), "postgres", write=False)
+    assert found == f"{word.upper()} is not a statement that reads: write {meant}"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "REPLACE",
+        "MERGE",
+        "TRUNCATE",
+        "CREATE",
+        "DROP",
+        "ALTER",
+        "GRANT",
+        "CALL",
+        "DO",
+        "ANALYZE",
+    ],
+)
+def test_what_changes_something_needs_the_mode(word: str) -> None:
+    found = refusal(read_statement(f"{word} x", "postgres"), "postgres", write=False)
+    assert found == f'{word} is not a statement that reads: set `mode` to "write" to change something'
+
+
 @given(st.text(alphabet="aE1:;'\"`[]$/*-# \n\\?@{}!M", max_size=60), st.sampled_from(DIALECTS))
 def test_any_text_is_read_or_refused_and_nothing_of_it_is_lost(sql: str, dialect: Dialect) -> None:
     try:

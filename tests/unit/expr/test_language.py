@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.expr import ExpressionError, TemplateErrors, compile_template
+from shared.expr.errors import near
 from tests.unit.expr.cases import evaluate
 
 
@@ -157,3 +158,10 @@ def test_columns_count_characters_of_the_trimmed_expression() -> None:
         evaluate("   'Zürich 😀' + input.nope")
     assert caught.value.source == "'Zürich 😀' + input.nope"
     assert caught.value.column == 14
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(2, "; there is: n0, n1"), (9, "; there is: n0, n1, n2, n3, n4, n5, n6, n7, …")]
+)
+def test_a_list_of_what_there_is_says_where_it_is_cut(count: int, text: str) -> None:
+    assert near("zzzz", [f"n{number}" for number in range(count)]) == text

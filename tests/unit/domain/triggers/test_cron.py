@@ -165,6 +165,7 @@ def test_whatever_is_written_is_read_or_refused_and_has_a_sentence(text: str) ->
         ("0 0 * * FOO", "SUN to SAT"),
         ("* * *", "3 fields"),
         ("", "0 fields"),
+        ("x", "1 field:"),
         ("@never", "@daily"),
         ("1-  * * * *", "field for minute"),
         ("*/0 * * * *", "field for minute"),
