@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from time import time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -115,6 +116,12 @@ def exact(at_ms: int | None) -> str:
     return NOTHING if at_ms is None else f"{_moment(at_ms):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def zoned(at_ms: int, zone: str) -> str:
+    """Sun 29 Nov 2026 09:00:00 CET: what the clocks of a time zone show then."""
+    moment = _moment(at_ms).astimezone(ZoneInfo(zone))
+    return f"{moment:%a} {moment.day} {moment:%b %Y %H:%M:%S %Z}"
+
+
 def iso(at_ms: int) -> str:
     """2026-11-23T12:04:31.204Z, for the attribute of a time element."""
     return _moment(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -181,6 +188,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "ago": ago,
     "until": until,
     "exact": exact,
+    "zoned": zoned,
     "iso": iso,
     "clock": clock,
     "plural": plural,

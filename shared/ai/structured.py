@@ -1,11 +1,12 @@
 """Replies that follow a JSON Schema: the schema checked before, the reply after."""
 
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from shared.domain.errors import InvalidValue
 from shared.domain.values import from_json, to_json
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError
 
 _FENCE = "```"
 _MOST_PROBLEMS = 3
@@ -61,6 +62,8 @@ def _validator(schema: dict[str, Any]) -> Any:
         raise SchemaError(
             "written out without references it would be too large: let fewer of its parts refer to others"
         )
+    import jsonschema_rs  # noqa: PLC0415 - 5 MB, for those who need it
+
     try:
         # Nothing is fetched for a schema, and no pattern in it can take longer than its text is long.
         return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
@@ -100,7 +103,7 @@ class _Unfolded:
         return found
 
 
-def _problem(error: jsonschema_rs.ValidationError) -> str:
+def _problem(error: "ValidationError") -> str:
     """Where and against which rule; what the model wrote there is its own business."""
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
     rule = "/".join(str(part) for part in error.schema_path)

@@ -2,8 +2,6 @@
 
 import asyncio
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 from pydantic import Field, SecretStr
 
 from shared.credentials.base import CredentialType, Fields
@@ -55,10 +53,12 @@ class TlsClient(CredentialType):
 
 
 def _summary(pem: str) -> str:
+    from cryptography import x509  # noqa: PLC0415 - 9 MB, for a test that is rare
+
     try:
         found = x509.load_pem_x509_certificates(pem.encode())[0]
     except (ValueError, IndexError):
         raise NodeError(INVALID_CERTIFICATE, "The certificate cannot be read: give its PEM text.") from None
-    names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     name = str(names[0].value) if names else "no name"
     return f"The key belongs to the certificate of {name}, which ends on {found.not_valid_after_utc:%Y-%m-%d}."

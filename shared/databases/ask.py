@@ -3,7 +3,6 @@
 import socket
 from pathlib import Path
 
-from shared.databases.mysql import ask_mysql
 from shared.databases.postgres import ask_postgres
 from shared.databases.request import Answer, Request, timed_out
 from shared.databases.server import MySQLServer, PostgresServer
@@ -45,6 +44,8 @@ async def _ask_server(
         with sock:
             try:
                 if isinstance(server, MySQLServer):
+                    from shared.databases.mysql import ask_mysql  # noqa: PLC0415 - 9 MB, for those who need it
+
                     return ask_mysql(server, sock, request, stop)
                 return ask_postgres(server, sock, request, stop)
             finally:

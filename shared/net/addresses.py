@@ -89,11 +89,15 @@ class AllowedNetworks:
             address = _plain(text)
             why = why_not_public(address)
             if why is not None and not self.allow(address, port):
-                raise NodeError(
-                    ADDRESS_NOT_ALLOWED,
-                    f"{host} leads to {address} ({why}), which steps may not reach. "
-                    f"An operator can allow it in {SETTING}, for example {address}/{address.max_prefixlen}.",
-                )
+                raise _refused(host, address, why)
+
+
+def _refused(host: str, address: Address, why: str) -> NodeError:
+    said = f"{host} leads to {address} ({why}), which steps may not reach."
+    # Clouds give out their keys at such addresses: nobody is led there.
+    if not (getattr(address, "ipv4_mapped", None) or address).is_link_local:
+        said += f" An operator can allow it in {SETTING}, for example {address}/{address.max_prefixlen}."
+    return NodeError(ADDRESS_NOT_ALLOWED, said)
 
 
 def _plain(text: str) -> Address:

@@ -16,7 +16,7 @@ from shared.net.smtp_client import TIMEOUT_CODES, mail_session
 from shared.net.sockets import resolved
 from shared.nodes.base import Context, CredentialOf, Done, NodeError, NodeType, Params
 from shared.nodes.email.attachments import MOST_ATTACHMENTS, Attachment, attachment_of
-from shared.nodes.email.message import Letter, html_text, markdown_html, message_id, written
+from shared.nodes.email.message import Letter, message_id, written
 
 MOST_BYTES = 25_000_000
 MOST_RECIPIENTS = 100
@@ -162,6 +162,8 @@ def _attachments(params: EmailSendParams) -> list[Attachment]:
 
 
 def _letter(params: EmailSendParams, sender: Address, attachments: Sequence[Attachment]) -> Letter:
+    from shared.nodes.email.html import html_text, markdown_html  # noqa: PLC0415 - 5 MB, for those who need it
+
     html = params.html if params.markdown is None else markdown_html(params.markdown)
     text = params.text if params.text is not None else params.markdown
     return Letter(

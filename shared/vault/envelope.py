@@ -6,13 +6,14 @@ the key that wraps it. Moved to another row, neither opens.
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.domain.errors import Conflict
 from shared.vault.keyring import KEY_BYTES, Keyring
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -63,14 +64,22 @@ def _of_key(id: UUID, kek_id: str) -> bytes:
 
 def _encrypt(key: bytes, plain: bytes, bound_to: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+    return _VERSION + nonce + _cipher(key).encrypt(nonce, plain, bound_to)
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - 9 MB, where a secret is opened
+
+    return AESGCM(key)
 
 
 def _decrypt(key: bytes, stored: bytes, bound_to: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as `_cipher`
+
     nonce, text = stored[1 : 1 + _NONCE_BYTES], stored[1 + _NONCE_BYTES :]
     try:
         if stored[:1] == _VERSION:
-            return AESGCM(key).decrypt(nonce, text, bound_to)
+            return _cipher(key).decrypt(nonce, text, bound_to)
     except (InvalidTag, ValueError):
         pass
     raise Damaged(DAMAGED)

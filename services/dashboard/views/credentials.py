@@ -8,6 +8,7 @@ from shared.credentials.catalogue import credential_types
 from shared.web.guard import requires
 
 blueprint = Blueprint("credentials", __name__, url_prefix="/credentials")
+_MAX_NAME = 100
 
 
 @blueprint.get("")
@@ -21,9 +22,10 @@ def page() -> str:
 @requires(Action.CREDENTIAL_WRITE)
 def new() -> str:
     """The types to choose from, or the form of `?type=`."""
-    kind = credential_types().get(request.args.get("type", ""))
+    asked = request.args.get("type", "")[:_MAX_NAME]
+    kind = credential_types().get(asked)
     if kind is None:
-        return render_template("credential_types.html", types=credential_types().values())
+        return render_template("credential_types.html", types=credential_types().values(), asked=asked)
     return render_template("credential.html", **form_context(kind), credential=None, own=True)
 
 

@@ -7,11 +7,6 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from functools import lru_cache
-
-import nh3
-from markdown_it import MarkdownIt
-from selectolax.lexbor import LexborHTMLParser
 
 from shared.nodes.email.attachments import Attachment
 
@@ -38,20 +33,6 @@ def message_id(idempotency_key: str, domain: str) -> str:
     return f"<{hashlib.sha256(idempotency_key.encode()).hexdigest()[:40]}@{domain.strip('[]').replace(':', '.')}>"
 
 
-def markdown_html(text: str) -> str:
-    """Markdown as clean HTML: HTML inside it is shown, not obeyed; links lead to web and mail addresses only."""
-    return nh3.clean(_markdown().render(text), url_schemes={"http", "https", "mailto"})
-
-
-def html_text(html: str) -> str:
-    """What an HTML mail says, for those who read plain text."""
-    tree = LexborHTMLParser(html)
-    tree.strip_tags(["script", "style", "head", "template"])
-    body = tree.body
-    lines = (line.strip() for line in (body.text(separator="\n") if body else "").splitlines())
-    return "\n".join(line for line in lines if line)
-
-
 def written(letter: Letter, id: str, at: datetime) -> bytes:
     """The message as it goes over the wire. Blind copies are no header: they are recipients only."""
     message = EmailMessage(_POLICY)
@@ -71,8 +52,3 @@ def written(letter: Letter, id: str, at: datetime) -> bytes:
         kind, subtype = ("application", "octet-stream") if kind in ("message", "multipart") else (kind, subtype)
         message.add_attachment(part.content, kind, subtype, filename=part.name)
     return message.as_bytes()
-
-
-@lru_cache(maxsize=1)
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])

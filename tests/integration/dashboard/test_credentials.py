@@ -92,7 +92,9 @@ def test_searching_and_going_on(
 
 def test_a_form_is_made_of_the_schema_of_its_type(person: Person) -> None:
     editor = person("editor")
-    assert 'href="/credentials/new?type=hmac"' in editor.get("/credentials/new?type=nope").text
+    unknown = editor.get("/credentials/new?type=nope").text
+    assert "There is no credential type <code>nope</code>" in unknown
+    assert 'href="/credentials/new?type=hmac"' in unknown
     page = editor.get("/credentials/new?type=hmac").text
     assert 'data-type="hmac"' in page
     assert re.search(r'<input class="input" type="password"[^>]*id="field-secret"[^>]* required', page)

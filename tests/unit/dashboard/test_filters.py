@@ -40,6 +40,7 @@ def test_moments_read_relative_and_exact():
     assert filters.ago(now) == "just now"
     assert filters.ago(now - 125_000) == "2 min ago"
     assert filters.exact(1_795_433_713_409) == "2026-11-23 11:35:13 UTC"
+    assert filters.zoned(1_795_433_713_409, "Europe/Berlin") == "Mon 23 Nov 2026 12:35:13 CET"
     assert filters.clock(1_795_433_713_409) == "11:35:13.409"
 
 

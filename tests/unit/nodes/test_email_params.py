@@ -7,7 +7,8 @@ import pytest
 from shared.nodes.base import NodeError
 from shared.nodes.catalogue import node_types
 from shared.nodes.email.attachments import attachment_of
-from shared.nodes.email.message import markdown_html, message_id
+from shared.nodes.email.html import markdown_html
+from shared.nodes.email.message import message_id
 
 GIVEN = {"credential": "cred-00000000000000000000000001", "to": "a@example.com", "text": "Hi"}
 

@@ -91,6 +91,7 @@ function read(): { from: number; to: number } | null {
   if (Number.isNaN(from)) return say("from", "Enter a date and a time.");
   if (Number.isNaN(to)) return say("to", "Enter a date and a time.");
   if (to! < from!) return say("to", "The end is before the beginning.");
+  if (from! > Date.now()) return say("from", "This lies in the future: a backfill starts what was due by now.");
   return { from: from!, to: to! };
 }
 
