@@ -281,7 +281,7 @@ def test_no_integer_is_rounded_on_its_way_through_the_browser(stack: Stack, sign
         stack.call("GET", f"/workflows/{workflow}")["definition"]["containers"][0]["nodes"][0]["params"]["output"][1]
         == big
     )
-    page.get_by_role("button", name="Format").click()
+    page.get_by_role("button", name="Format", exact=True).click()
     text.press("End")
     text.fill(text.input_value().replace('"Big"', '"Bigger"'))
     page.get_by_role("button", name="Save").click()
