@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from shared import ids
 from shared.domain.errors import NotFound
+from shared.domain.labels import many_of
 from shared.web.problems import answer_http, answer_request_error
 
 THINGS = {
@@ -47,7 +48,7 @@ def _answer(error: HTTPException) -> Response:
     for rule in current_app.url_map.iter_rules():
         if found := _wrong_id(rule.rule.split("/"), request.path.rstrip("/").split("/")):
             prefix, thing = found
-            text = f"There is no such {thing}. Ids of {_many(thing)} look like {prefix}-… with 26 letters or digits."
+            text = f"There is no such {thing}. Ids of {many_of(thing)} look like {prefix}-… with 26 letters or digits."
             return answer_request_error(NotFound(text))
     return answer_http(error)
 
@@ -61,7 +62,3 @@ def _wrong_id(pattern: list[str], path: list[str]) -> tuple[str, str] | None:
         return None
     converters = [(THINGS.get(part[1:].partition(":")[0]), given) for part, given in pairs if part.startswith("<")]
     return next((thing for thing, given in converters if thing and ids.decode(thing[0], given) is None), None)
-
-
-def _many(thing: str) -> str:
-    return f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"

@@ -8,7 +8,6 @@ from flask import current_app
 
 from services.api.access import visible_workflow
 from shared import ids
-from shared.auth.access import Action, may
 from shared.db import audit, triggers
 from shared.db.triggers import Trigger
 from shared.db.workflows import Workflow
@@ -18,6 +17,7 @@ from shared.queries.triggers import shapes
 from shared.settings import Settings
 from shared.web.database import connection
 from shared.web.guard import address, identity
+from shared.web.webhook_urls import told_base_url
 
 NO_TRIGGER = "The published version of this workflow has no such trigger."
 
@@ -46,9 +46,9 @@ def trigger_shape(workflow: Workflow, trigger: Trigger) -> dict[str, Any]:
 
 
 def base_url() -> str | None:
-    """The start of a webhook's address, for who may start runs: it does nothing else. None for others."""
+    """The start of a webhook's address, if this person is told it."""
     settings: Settings = current_app.extensions["flowversal-settings"]
-    return settings.base_url if may(identity(), Action.EXECUTION_START) else None
+    return told_base_url(settings.base_url)
 
 
 def note(connection: psycopg.Connection[Any], action: str, trigger: Trigger, **detail: Any) -> None:

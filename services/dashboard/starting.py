@@ -19,6 +19,7 @@ from shared.queries import deliveries as calls
 from shared.queries import triggers
 from shared.web.database import connection
 from shared.web.guard import identity
+from shared.web.webhook_urls import told_base_url
 
 CALLS = 10
 _SIGNERS = {"github": "GitHub", "stripe": "Stripe", "slack": "Slack", "standard-webhooks": "Standard Webhooks"}
@@ -26,8 +27,7 @@ _SIGNERS = {"github": "GitHub", "stripe": "Stripe", "slack": "Slack", "standard-
 
 def triggers_of(workflow: Workflow) -> list[dict[str, Any]]:
     """The triggers of the published version, by key. Webhooks have `webhook`, those that follow a workflow `followed`."""
-    # The address of a webhook is for those who may start runs: it does nothing else.
-    base_url = current_app.config["BASE_URL"] if may(identity(), Action.EXECUTION_START) else None
+    base_url = told_base_url(current_app.config["BASE_URL"])
     found = triggers.listed(connection(), workflow.id, enabled=workflow.enabled, base_url=base_url)
     keys = {each["id"]: key for each in found if (key := ids.decode(ids.TRIGGER, each["id"])) is not None}
     for each in found:

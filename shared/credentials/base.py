@@ -8,12 +8,9 @@ import builtins
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
 from shared.domain.errors import NodeError
 from shared.domain.hosts import covers
-from shared.domain.labels import title_of
+from shared.domain.written import Written
 from shared.net.network import Network
 
 HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
@@ -29,17 +26,8 @@ CREDENTIAL_CODES = {
 """What every node that uses credentials may raise."""
 
 
-class Fields(BaseModel):
-    """Base of every type's fields: camelCase names, unknown names refused. Secret ones are `SecretStr`."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_camel,
-        field_title_generator=title_of,
-        validate_by_name=False,
-        hide_input_in_errors=True,
-    )
+class Fields(Written):
+    """Base of every type's fields. Secret ones are `SecretStr`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,11 @@ def label_of(name: str) -> str:
     return " ".join((words[0][0].upper() + words[0][1:], *words[1:]))
 
 
+def many_of(noun: str) -> str:
+    """Its plural: entries, letters."""
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def title_of(name: str, field: Any) -> str:
     """The title that a field without one has in a JSON Schema: a model's `field_title_generator`."""
     return label_of(field.alias or name)

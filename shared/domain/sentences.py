@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.domain.fields import kind
+from shared.domain.labels import many_of
 from shared.domain.unions import NONE_FITS, said_once
 
 _MAX_ECHO = 40
@@ -153,7 +154,7 @@ def _thing(context: _Context) -> str:
 
 
 def _count(number: int, thing: str) -> str:
-    many = thing if number == 1 else f"{thing.removesuffix('y')}ies" if thing.endswith("y") else f"{thing}s"
+    many = thing if number == 1 else many_of(thing)
     return f"{_NUMBERS[number] if 0 < number < len(_NUMBERS) else f'{number:,}'} {many}"
 
 

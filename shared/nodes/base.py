@@ -14,15 +14,12 @@ from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
 from shared.credentials.base import Credential
 from shared.domain.ai_call import AiCall
 from shared.domain.errors import NodeError
-from shared.domain.labels import title_of
 from shared.domain.outcome import Ask
 from shared.domain.plan import RetryPolicy
+from shared.domain.written import Written
 from shared.net.pooled import HttpClient
 from shared.nodes import parameters
 from shared.nodes.credential_field import CredentialOf, dynamic_credentials
@@ -46,17 +43,8 @@ __all__ = [
 T = TypeVar("T")
 
 
-class Params(BaseModel):
-    """Base of every node's parameters: camelCase names as in the definition, unknown names refused."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_camel,
-        field_title_generator=title_of,
-        validate_by_name=False,
-        hide_input_in_errors=True,
-    )
+class Params(Written):
+    """Base of every node's parameters, as in the definition."""
 
 
 @dataclass(frozen=True, slots=True)

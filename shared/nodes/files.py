@@ -6,10 +6,10 @@ import re
 from functools import cached_property
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from shared.domain.sentences import first_problem
+from shared.domain.written import Written
 from shared.net.bodies import MEDIA_TYPE, file_value
 
 __all__ = ["FileValue", "file_value", "is_file", "read_file"]
@@ -20,12 +20,8 @@ _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\]")
 _SPACE = re.compile(r"\s+")
 
 
-class FileValue(BaseModel):
+class FileValue(Written):
     """A file that came as a parameter; `content` has its bytes. Whoever takes one limits its size."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, hide_input_in_errors=True
-    )
 
     base64: str = Field(description="The content in base64.")
     content_type: str = Field(UNKNOWN_TYPE, description="The media type, such as application/pdf.", max_length=200)

@@ -20,12 +20,11 @@ PLACE = "SELECT tx::text::bigint FROM execution_logs WHERE execution_id = %s AND
 
 NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 # Workers store lines within a quarter of a second, so a little later every line has been sent, and committed.
-SETTLED = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s AND clock_timestamp() > %s + interval '600 ms'
+_SENT_WITHIN = "interval '600 ms'"
+SETTLED = f"""
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s AND clock_timestamp() > %s + {_SENT_WITHIN}
 """
-
-
-ALL_SENT_IN = "SELECT extract(epoch FROM %s + interval '600 ms' - clock_timestamp())::float8"
+ALL_SENT_IN = f"SELECT extract(epoch FROM %s + {_SENT_WITHIN} - clock_timestamp())::float8"
 
 
 class Cursor(NamedTuple):

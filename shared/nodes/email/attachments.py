@@ -4,24 +4,20 @@ import mimetypes
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
 from shared.domain.errors import InvalidValue
 from shared.domain.sentences import first_problem
 from shared.domain.values import to_json
+from shared.domain.written import Written
 from shared.nodes.files import MAX_NAME, UNKNOWN_TYPE, FileValue, is_file
 
 MOST_ATTACHMENTS = 50
 _NO_FILE = "this must be a file of an earlier step, or an object {name, content, contentType?}"
 
 
-class _Named(BaseModel):
+class _Named(Written):
     """A value under a name."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, hide_input_in_errors=True
-    )
 
     name: str = Field(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f/\\]+$")
     content: Any

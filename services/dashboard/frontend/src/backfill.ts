@@ -1,6 +1,6 @@
 import { ApiError, call } from "./api";
 import { dialog, openDialog, part, toast } from "./dialogs";
-import { now, number } from "./format";
+import { now, plural } from "./format";
 import { redraw } from "./soft";
 import { momentOf, wallOf } from "./zones";
 
@@ -78,7 +78,7 @@ async function send(): Promise<void> {
   try {
     const answer = await call<Counted>("POST", by.dataset.backfill!, range);
     if (by === opener) found().close();
-    toast(`${many(answer.queued, "run")} will start`, false, { href: by.dataset.runs!, text: "Open the runs", by });
+    toast(`${plural(answer.queued, "run")} will start`, false, { href: by.dataset.runs!, text: "Open the runs", by });
     await redraw();
   } catch (error) {
     if (by === opener) refuse(error);
@@ -91,7 +91,7 @@ function read(): { from: number; to: number } | null {
   if (Number.isNaN(from)) return say("from", "Enter a date and a time.");
   if (Number.isNaN(to)) return say("to", "Enter a date and a time.");
   if (to! < from!) return say("to", "The end is before the beginning.");
-  if (from! > Date.now()) return say("from", "This lies in the future: a backfill starts what was due by now.");
+  if (from! > now()) return say("from", "This lies in the future: a backfill starts what was due by now.");
   return { from: from!, to: to! };
 }
 
@@ -102,10 +102,10 @@ function say(path: string, message: string): null {
 
 function show(answer: Counted): void {
   mark([]);
-  const had = answer.already ? `, ${many(answer.already, "firing")} had theirs` : "";
-  part(found(), "count").textContent = answer.queued || answer.already ? `${many(answer.queued, "run")} to start${had}` : "No firing in this range";
+  const had = answer.already ? `, ${plural(answer.already, "firing")} had theirs` : "";
+  part(found(), "count").textContent = answer.queued || answer.already ? `${plural(answer.queued, "run")} to start${had}` : "No firing in this range";
   part(found(), "error").textContent = "";
-  go().textContent = answer.queued ? `Start ${many(answer.queued, "run")}` : "Nothing to start";
+  go().textContent = answer.queued ? `Start ${plural(answer.queued, "run")}` : "Nothing to start";
   go().disabled = answer.queued === 0;
 }
 
@@ -121,10 +121,6 @@ function refuse(error: unknown): void {
 
 function mark(wrong: string[]): void {
   for (const name of ["from", "to"] as const) field(name).setAttribute("aria-invalid", String(wrong.includes(name)));
-}
-
-function many(count: number, thing: string): string {
-  return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function zone(): string {

@@ -1,5 +1,6 @@
 import { ApiError, RawJson, call, type Problem } from "./api";
 import { dialog, openDialog, part, toast } from "./dialogs";
+import { sayAt } from "./problems";
 import { redraw } from "./soft";
 
 const ID = "budget";
@@ -93,10 +94,7 @@ function show(problems: Problem[], detail: string): void {
 }
 
 function say(name: Name, text: string): void {
-  const line = part(field(name).closest("[data-top]")!, "error");
-  line.textContent = text.charAt(0).toUpperCase() + text.slice(1);
-  line.hidden = text === "";
-  field(name).setAttribute("aria-invalid", String(text !== ""));
+  sayAt(field(name).closest("[data-top]")!, text);
 }
 
 function clear(): void {

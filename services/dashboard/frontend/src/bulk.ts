@@ -1,6 +1,6 @@
 import { ApiError, call } from "./api";
 import { dialog, openDialog, part, toast } from "./dialogs";
-import { now, number } from "./format";
+import { now, plural } from "./format";
 import { restartLive } from "./live";
 
 type Action = "cancel" | "retry";
@@ -65,7 +65,7 @@ async function count(): Promise<void> {
 
 function show(action: Action, found: number, error = ""): void {
   const within = dialog("bulk");
-  const many = `${number(found)} execution${found === 1 ? "" : "s"}`;
+  const many = plural(found, "execution");
   const words = found ? `${VERBS[action]} ${many}` : `Nothing to ${action}`;
   const go = part(within, "go") as HTMLButtonElement;
   part(within, "title").textContent = found ? `${words}?` : words;

@@ -44,3 +44,8 @@ export function until(ms: number): string {
 export function number(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
+
+/** 1 run, 3 runs: the same words as the server's filter `plural`. */
+export function plural(count: number, noun: string): string {
+  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,6 +1,6 @@
 import { ApiError, call } from "./api";
 import { dialog, openDialog, part, toast } from "./dialogs";
-import { now, number } from "./format";
+import { now, number, plural } from "./format";
 import { restartLive } from "./live";
 
 type Action = "redrive" | "dismiss";
@@ -60,7 +60,7 @@ function ask(opener: HTMLElement): void {
   // What fails while the question is open was not part of it.
   const filter = (): Record<string, unknown> => ({ ...(JSON.parse(opener.dataset.filter!) as object), to: Math.ceil(now()) });
   asked = { action, which: opener.dataset.id ?? filter(), count: Number(opener.dataset.count ?? 1) };
-  const words = `${VERBS[action]} ${number(asked.count)} run${asked.count === 1 ? "" : "s"}`;
+  const words = `${VERBS[action]} ${plural(asked.count, "run")}`;
   const go = part(found(), "go") as HTMLButtonElement;
   part(found(), "title").textContent = `${words}?`;
   part(found(), "text").textContent = MEANINGS[action];

@@ -9,7 +9,7 @@ export class FormProblems {
 
   clear(): void {
     document.getElementById("credential-error")!.textContent = "";
-    for (const box of this.form.querySelectorAll<HTMLElement>("[data-field], [data-top]")) this.say(box, "");
+    for (const box of this.form.querySelectorAll<HTMLElement>("[data-field], [data-top]")) sayAt(box, "");
   }
 
   /** Show each problem where it belongs and go to the first; `detail` is what there is to say without any. */
@@ -21,7 +21,7 @@ export class FormProblems {
       if (box) wrong.set(box, [...(wrong.get(box) ?? []), message]);
       else rest.push(message);
     }
-    for (const [box, messages] of wrong) this.say(box, messages.join(" "));
+    for (const [box, messages] of wrong) sayAt(box, messages.join(" "));
     document.getElementById("credential-error")!.replaceChildren(...ticks(rest.join(" ")));
     const first = [...this.form.querySelectorAll<HTMLElement>("[data-field], [data-top]")].find((box) => wrong.has(box));
     if (first) controlOf(first).focus();
@@ -39,11 +39,12 @@ export class FormProblems {
     const boxes = [...this.form.querySelectorAll<HTMLElement>("[data-field], [data-top]")];
     return boxes.find((box) => (top === "fields" ? box.dataset.field === name : box.dataset.top === top));
   }
+}
 
-  private say(box: HTMLElement, text: string): void {
-    const line = part(box, "error");
-    line.replaceChildren(...ticks(text ? text.charAt(0).toUpperCase() + text.slice(1) : ""));
-    line.hidden = text === "";
-    controlOf(box).setAttribute("aria-invalid", String(text !== ""));
-  }
+/** Say below a field what is wrong with it; "" takes that away. */
+export function sayAt(box: Element, text: string): void {
+  const line = part(box, "error");
+  line.replaceChildren(...ticks(text.charAt(0).toUpperCase() + text.slice(1)));
+  line.hidden = text === "";
+  controlOf(box).setAttribute("aria-invalid", String(text !== ""));
 }
